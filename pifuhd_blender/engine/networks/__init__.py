@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The networks, one file each, as pure modules: no files, no devices, no configuration of their own."""
+"""The networks, one file each: pure torch modules. Never here: files, pictures, points or processes."""

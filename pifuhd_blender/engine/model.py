@@ -1,0 +1,369 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""MultiLevelPIFu: normals, coarse level and fine level assembled as a config says.
+
+The official model and the compact one are two configs of this class. This is the plain path, written to
+be read: every point samples its features and runs through the whole MLP, so faster ways to evaluate are
+tested against it. Imports torch and the networks. Never here: files, photographs, meshes, chunking
+(memory grows with the points of one call; how many to ask at once is the caller's duty).
+
+Frame: the method's box [-1, 1]^3, u right, v down, w to the viewer; u and v are those of the picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Literal, NamedTuple, Protocol, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .errors import EngineError
+from .model_config import (
+    CONFIGS,
+    PARTS,
+    HourglassConfig,
+    LevelConfig,
+    ModelConfig,
+    Part,
+    Pix2PixHDConfig,
+    UNetConfig,
+)
+from .networks.generator import GeneratorPair
+from .networks.hourglass import HourglassFilter
+from .networks.mlp import OccupancyMLP
+from .networks.unet import DepthFilter, JointNormalNet, UNet
+
+__all__ = [
+    "CONFIGS",
+    "CoarseFeatures",
+    "FineFeatures",
+    "ModelConfig",
+    "MultiLevelPIFu",
+    "PartSource",
+    "PointLogits",
+    "build_part",
+    "sample_features",
+]
+
+WAVES = (1, 2, 4, 8)
+
+
+class CoarseFeatures(NamedTuple):
+    """What the coarse level knows of a picture.
+
+    ``local`` (B, C, h, w); of a U-Net level also ``context`` (B, K, h', w'), smaller and wider, and
+    ``depth`` (B, 2, h, w), the front and the back surface's w.
+    """
+
+    local: Tensor
+    context: Tensor | None = None
+    depth: Tensor | None = None
+
+
+class FineFeatures(NamedTuple):
+    """What the fine level knows: ``local`` (B, C, H, W) and, of a U-Net level, ``normals`` (B, 6, h, w)."""
+
+    local: Tensor
+    normals: Tensor | None = None
+
+
+class PointLogits(NamedTuple):
+    """Answers before sigmoid and box mask: ``coarse`` and ``fine`` (B, n), ``phi`` (B, K, n)."""
+
+    coarse: Tensor
+    fine: Tensor | None
+    phi: Tensor
+
+
+class PartSource(Protocol):
+    """Where a model's parts come from, e.g. an opened weights file."""
+
+    def state(self, part: Part) -> dict[str, Tensor]:
+        """Float32 tensors of one part on the CPU, with the keys of :func:`build_part`'s module."""
+        ...
+
+
+class MultiLevelPIFu(nn.Module):
+    """A model whose parts (``normals``, ``coarse``, ``fine``) are built, loaded and freed one by one.
+
+    Parameters
+    ----------
+    config : ModelConfig
+    parts : collection of str, optional
+        Without ``source``: what to build now with fresh weights; all that the config has by default.
+    source : PartSource, optional
+        Weights. Each part is then taken from it at its first use, and again after :meth:`release`.
+    """
+
+    def __init__(
+        self, config: ModelConfig, parts: Collection[Part] | None = None, source: PartSource | None = None
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.device = torch.device("cpu")
+        self.parts = nn.ModuleDict()
+        self._source = source
+        if source is None:
+            for part in PARTS if parts is None else parts:
+                if part != "fine" or config.fine is not None:
+                    self.parts[part] = build_part(config, part)
+
+    def part(self, part: Part) -> nn.Module:
+        """The module of one part, loaded if need be.
+
+        Raises
+        ------
+        EngineError
+            The part was freed or never there, and there is no source to take it from.
+        """
+        if part in self.parts:
+            return self.parts[part]
+        if self._source is None:
+            raise EngineError(f"This model has no weights for its part '{part}'; pick a complete model file.")
+        with torch.device("meta"):  # no memory and no random numbers for values that are replaced at once
+            module = build_part(self.config, part)
+        module.load_state_dict(self._source.state(part), assign=True)
+        self.parts[part] = module.to(self.device).train(self.training)
+        return self.parts[part]
+
+    def release(self, part: Part) -> None:
+        """Free a part's weights; a model with a source takes them from there when they are next needed."""
+        if part in self.parts:
+            del self.parts[part]
+
+    def place(self, device: torch.device | str) -> MultiLevelPIFu:
+        """Compute on ``device`` from now on: what is loaded moves, what is loaded later goes there."""
+        self.device = torch.device(device)
+        if self._source is None:
+            return self.to(self.device)
+        for part in PARTS:  # freed and taken again, so that mapped weights do not become a copy in memory
+            self.release(part)
+        return self
+
+    def normals(self, image: Tensor, matte: Tensor) -> tuple[Tensor, Tensor]:
+        """Normal maps of the front and of the back, both in the picture's pixel grid.
+
+        Parameters
+        ----------
+        image : Tensor
+            (B, 3, S, S) in [-1, 1], RGB, grey (0) outside the matte; S is 512 for the shipped configs.
+        matte : Tensor
+            (B, 1, S, S) in [0, 1]. The official nets do not look at it.
+
+        Returns
+        -------
+        front, back : Tensor
+            (B, 3, S, S): x right, y up, z to the viewer. Official: as the nets yield them, about unit
+            length, anything outside the person. Compact: unit length, zero where the matte is zero.
+        """
+        nets = self.part("normals")
+        if isinstance(self.config.normals, Pix2PixHDConfig):
+            return nets(image)
+        size, net_size = image.shape[-1], self.config.normals.input_size
+        front, back = nets(_pool(image, net_size), _pool(matte, net_size))
+        inside = matte > 0
+        front, back = (_enlarge(side, size, align_corners=False) for side in (front, back))
+        return F.normalize(front, dim=1) * inside, F.normalize(back, dim=1) * inside
+
+    def coarse_features(self, image: Tensor, matte: Tensor, front: Tensor, back: Tensor) -> CoarseFeatures:
+        """Run the coarse filter.
+
+        Parameters
+        ----------
+        image, matte, front, back : Tensor
+            As taken and given by :meth:`normals`.
+        """
+        level = self._level("coarse")
+        config = self.config.coarse
+        if isinstance(config.filter, HourglassConfig):
+            return CoarseFeatures(level.filter(torch.cat([image, front, back], 1))[-1])
+        x = torch.cat([image, matte, front, back], 1)  # (B, 10, S, S)
+        return CoarseFeatures(*level.filter(_pool(x, config.input_size)))
+
+    def fine_features(self, image: Tensor, matte: Tensor, front: Tensor, back: Tensor) -> FineFeatures:
+        """Run the fine filter.
+
+        Parameters
+        ----------
+        image, matte : Tensor
+            (B, 3, T, T) and (B, 1, T, T) as for :meth:`normals`; T is 1024 for the shipped configs.
+        front, back : Tensor
+            (B, 3, S, S) as given by :meth:`normals`; enlarged here.
+        """
+        level = self._level("fine")
+        config = self._fine()
+        normals = torch.cat([front, back], 1)
+        enlarged = _enlarge(normals, image.shape[-1], align_corners=self.config.align_corners)
+        if isinstance(config.filter, HourglassConfig):
+            return FineFeatures(level.filter(torch.cat([image, enlarged], 1))[-1])
+        return FineFeatures(level.filter(torch.cat([image, matte, enlarged], 1)), normals)
+
+    def query(self, points: Tensor, coarse: CoarseFeatures, fine: FineFeatures | None = None) -> Tensor:
+        """Occupancy of points; 0.5 is the surface.
+
+        Parameters
+        ----------
+        points : Tensor
+            (B, 3, n) in the box frame; what lies outside the box is empty (the official fine level and
+            both compact ones look at u and v only).
+        coarse, fine
+            Features; without ``fine`` the coarse level answers.
+
+        Returns
+        -------
+        Tensor
+            (B, n) in [0, 1], float32.
+        """
+        logits = self.query_logits(points, coarse, fine)
+        if logits.fine is None:
+            answer, config = logits.coarse, self.config.coarse
+        else:
+            answer, config = logits.fine, self._fine()
+        inside = (points[:, : len(config.box_mask)].abs() <= 1).all(1)  # (B, n)
+        return torch.sigmoid(answer.float()) * inside
+
+    def query_logits(
+        self, points: Tensor, coarse: CoarseFeatures, fine: FineFeatures | None = None
+    ) -> PointLogits:
+        """Both levels' logits and the context between them, as training wants them; see :meth:`query`.
+
+        The coarse MLP's input is, in this order: local features, context features (U-Net), the depth
+        encoding (see :class:`.model_config.ModelConfig`), six depth differences (U-Net). The fine one's:
+        local features, ``phi``, the six numbers of both normals (U-Net), five depth differences (U-Net).
+        No box mask is applied.
+        """
+        uv, w = points[:, :2], points[:, 2:]
+        inputs = [self._sample(coarse.local, uv)]
+        differences = None
+        if coarse.context is not None:
+            inputs.append(self._sample(coarse.context, uv))
+        inputs.append(self._encode_depth(w))
+        if coarse.depth is not None:
+            differences = _depth_differences(self._sample(coarse.depth, uv), w)
+            inputs.append(differences)
+        logits, phi = self._level("coarse").mlp(torch.cat(inputs, 1))
+        if fine is None:
+            return PointLogits(logits[:, 0], None, phi)
+
+        inputs = [self._sample(fine.local, uv), phi]
+        if fine.normals is not None:
+            inputs.append(self._sample(fine.normals, uv))
+        if isinstance(self._fine().filter, UNetConfig) and differences is not None:
+            inputs.append(differences[:, :5])  # without the thickness, which phi carries
+        fine_logits, _ = self._level("fine").mlp(torch.cat(inputs, 1))
+        return PointLogits(logits[:, 0], fine_logits[:, 0], phi)
+
+    def _level(self, part: Literal["coarse", "fine"]) -> _Level:
+        return cast("_Level", self.part(part))
+
+    def _fine(self) -> LevelConfig:
+        if self.config.fine is None:
+            raise EngineError("This model has no fine level; ask it without fine features.")
+        return self.config.fine
+
+    def _sample(self, features: Tensor, uv: Tensor) -> Tensor:
+        return sample_features(
+            features, uv, align_corners=self.config.align_corners, padding=self.config.padding
+        )
+
+    def _encode_depth(self, w: Tensor) -> Tensor:
+        """(B, 1, n) to (B, 1 or 9, n)."""
+        scaled = w * self.config.depth_scale
+        if self.config.depth == "linear":
+            return scaled
+        waves = [wave(scaled * k) for k in WAVES for wave in (torch.sin, torch.cos)]
+        return torch.cat([scaled, *waves], 1)
+
+
+class _Level(nn.Module):
+    """One level's filter and MLP under one name, so that a level loads and leaves as a whole."""
+
+    def __init__(self, config: LevelConfig) -> None:
+        super().__init__()
+        self.filter = _build_filter(config.filter)
+        self.mlp = OccupancyMLP(config.mlp, config.skip_layers, config.merge_layer)
+
+
+class _DetailFilter(nn.Module):
+    """A U-Net's finest map, projected to the features of the fine level."""
+
+    def __init__(self, config: UNetConfig) -> None:
+        super().__init__()
+        self.unet = UNet(10, config.widths, config.stem, config.blocks)
+        self.local = nn.Conv2d(config.widths[0], config.features, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 10, T, T) to (B, features, T / stem, T / stem)."""
+        return self.local(self.unet(x)[0])
+
+
+def build_part(config: ModelConfig, part: Part) -> nn.Module:
+    """One part with fresh weights; its state_dict's keys are those of our weights files."""
+    if part == "normals":
+        nets = config.normals
+        if isinstance(nets, Pix2PixHDConfig):
+            return GeneratorPair(nets.width, nets.downsamplings, nets.blocks)
+        return JointNormalNet(nets.widths, nets.blocks, nets.detail)
+    level = config.coarse if part == "coarse" else config.fine
+    if level is None:
+        raise EngineError("This model has no fine level.")
+    return _Level(level)
+
+
+def _build_filter(config: HourglassConfig | UNetConfig) -> nn.Module:
+    if isinstance(config, HourglassConfig):
+        return HourglassFilter(
+            9, config.stacks, config.depth, config.features, second_pool=config.second_pool, norm=config.norm
+        )
+    if config.context:
+        if config.stem != DepthFilter.STEM:
+            raise EngineError(f"The coarse filter's stem is {DepthFilter.STEM}, not {config.stem}.")
+        return DepthFilter(config.widths, config.blocks, config.features, config.context)
+    return _DetailFilter(config)
+
+
+def sample_features(features: Tensor, uv: Tensor, *, align_corners: bool, padding: str) -> Tensor:
+    """Bilinear samples of a map, in float32.
+
+    Parameters
+    ----------
+    features : Tensor
+        (B, C, H, W).
+    uv : Tensor
+        (B, 2, n), u right and v down in [-1, 1]. With ``align_corners`` -1 and 1 are the centres of the
+        outer pixels (the official model; fixture ``geometry.npz``, ``index``), else their outer edges.
+    padding : {"zeros", "border"}
+        What lies outside the map.
+
+    Returns
+    -------
+    Tensor
+        (B, C, n).
+    """
+    grid = uv.transpose(1, 2)[:, None]  # (B, 1, n, 2)
+    samples = F.grid_sample(features.float(), grid.float(), "bilinear", padding, align_corners)
+    return samples[:, :, 0]
+
+
+def _depth_differences(depth: Tensor, w: Tensor) -> Tensor:
+    """Signed ways from a point to the predicted surfaces, as they are and saturating close to them.
+
+    (B, 2, n) front and back w, and (B, 1, n) the points' own, to (B, 6, n). The slopes resolve about
+    20, 3 and 1.5 percent of the box's half side.
+    """
+    front, back = depth[:, :1], depth[:, 1:]
+    a, b = front - w, w - back  # both positive between the surfaces
+    near = torch.tanh(60 * torch.minimum(a, b))
+    return torch.cat([5 * a, 5 * b, torch.tanh(30 * a), torch.tanh(30 * b), near, front - back], 1)
+
+
+def _pool(x: Tensor, size: int) -> Tensor:
+    """Shrink to ``size`` by area; a smaller or equal map stays as it is (training feeds such)."""
+    return x if x.shape[-1] <= size else F.interpolate(x, size=(size, size), mode="area")
+
+
+def _enlarge(x: Tensor, size: int, *, align_corners: bool) -> Tensor:
+    if x.shape[-1] == size:
+        return x
+    return F.interpolate(x, size=(size, size), mode="bilinear", align_corners=align_corners)

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stacked hourglass: picture and normal maps to a pixel-aligned feature map.
+
+The filter of both official levels. Imports torch only; knows nothing of points, cameras or files, and
+never masks or samples. Source of every number: section 4.2 to 4.4 of the method's description and
+fixture ``hourglass.npz``.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = ["Hourglass", "HourglassFilter", "HourglassStack", "ResidualBlock"]
+
+Norm = Literal["group", "batch"]
+
+NORM_GROUPS = 32
+STEM_CHANNELS = 64
+WIDTH = 256  # channels of every hourglass
+
+
+def _norm(kind: Norm, channels: int) -> nn.Module:
+    return nn.GroupNorm(NORM_GROUPS, channels) if kind == "group" else nn.BatchNorm2d(channels)
+
+
+class ResidualBlock(nn.Module):
+    """Three 3x3 convolutions of half, a quarter and a quarter of the width, joined; norm and ReLU come first.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        Where they differ the shortcut is a normed 1x1 convolution.
+    norm : {"group", "batch"}
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, norm: Norm = "group") -> None:
+        super().__init__()
+        half, quarter = out_channels // 2, out_channels // 4
+        self.bn1 = _norm(norm, in_channels)
+        self.conv1 = nn.Conv2d(in_channels, half, 3, padding=1, bias=False)
+        self.bn2 = _norm(norm, half)
+        self.conv2 = nn.Conv2d(half, quarter, 3, padding=1, bias=False)
+        self.bn3 = _norm(norm, quarter)
+        self.conv3 = nn.Conv2d(quarter, quarter, 3, padding=1, bias=False)
+        self.shortcut: nn.Module = nn.Identity()
+        if in_channels != out_channels:
+            project = nn.Conv2d(in_channels, out_channels, 1, bias=False)
+            self.shortcut = nn.Sequential(_norm(norm, in_channels), nn.ReLU(), project)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in_channels, H, W) to (B, out_channels, H, W)."""
+        p = self.conv1(F.relu(self.bn1(x)))
+        q = self.conv2(F.relu(self.bn2(p)))
+        r = self.conv3(F.relu(self.bn3(q)))
+        return torch.cat([p, q, r], 1) + self.shortcut(x)
+
+
+class Hourglass(nn.Module):
+    """One hourglass: every level halves the map, and adds what comes back from below to its own way.
+
+    Parameters
+    ----------
+    depth : int
+        Levels; height and width of the input must be multiples of ``2 ** depth``.
+    """
+
+    def __init__(self, depth: int, channels: int = WIDTH, norm: Norm = "group") -> None:
+        super().__init__()
+        self.depth = depth
+        levels = [str(level) for level in range(1, depth + 1)]
+        self.beside = nn.ModuleDict({level: ResidualBlock(channels, channels, norm) for level in levels})
+        self.enter = nn.ModuleDict({level: ResidualBlock(channels, channels, norm) for level in levels})
+        self.leave = nn.ModuleDict({level: ResidualBlock(channels, channels, norm) for level in levels})
+        self.bottom = ResidualBlock(channels, channels, norm)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, channels, H, W) to the same shape."""
+        return self._level(self.depth, x)
+
+    def _level(self, level: int, x: Tensor) -> Tensor:
+        name = str(level)
+        below = self.enter[name](F.avg_pool2d(x, 2))  # (B, C, H/2, W/2)
+        below = self._level(level - 1, below) if level > 1 else self.bottom(below)
+        below = self.leave[name](below)
+        # Corners aligned, also in the official coarse level: the weights were trained with this shift.
+        below = F.interpolate(below, scale_factor=2, mode="bicubic", align_corners=True)
+        return self.beside[name](x) + below
+
+
+class HourglassStack(nn.Module):
+    """An hourglass with its output, and, unless it is the last, what it hands to the next one."""
+
+    def __init__(self, depth: int, features: int, *, last: bool, norm: Norm = "group") -> None:
+        super().__init__()
+        self.last = last
+        self.hourglass = Hourglass(depth, WIDTH, norm)
+        self.top = ResidualBlock(WIDTH, WIDTH, norm)
+        self.conv = nn.Conv2d(WIDTH, WIDTH, 1)
+        self.norm = _norm(norm, WIDTH)
+        self.output = nn.Conv2d(WIDTH, features, 1)
+        if not last:
+            self.from_hidden = nn.Conv2d(WIDTH, WIDTH, 1)
+            self.from_output = nn.Conv2d(features, WIDTH, 1)
+
+    def forward(self, running: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, 256, h, w) to the features (B, features, h, w) and the running map of the next stack."""
+        hidden = F.relu(self.norm(self.conv(self.top(self.hourglass(running)))))
+        output = self.output(hidden)
+        if not self.last:
+            running = running + self.from_hidden(hidden) + self.from_output(output)
+        return output, running
+
+
+class HourglassFilter(nn.Module):
+    """Stem and stacked hourglasses.
+
+    Parameters
+    ----------
+    in_channels : int
+    stacks, depth : int
+        Number of hourglasses and levels of each.
+    features : int
+        Channels of the output.
+    second_pool : bool
+        Whether the stem halves the map a second time: a quarter of the picture's side, else half of it.
+    norm : {"group", "batch"}
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        stacks: int,
+        depth: int,
+        features: int,
+        *,
+        second_pool: bool = True,
+        norm: Norm = "group",
+    ) -> None:
+        super().__init__()
+        self.second_pool = second_pool
+        self.conv1 = nn.Conv2d(in_channels, STEM_CHANNELS, 7, stride=2, padding=3)
+        self.bn1 = _norm(norm, STEM_CHANNELS)
+        self.conv2 = ResidualBlock(STEM_CHANNELS, 128, norm)
+        self.conv3 = ResidualBlock(128, 128, norm)
+        self.conv4 = ResidualBlock(128, WIDTH, norm)
+        self.stacks = nn.ModuleList(
+            HourglassStack(depth, features, last=i == stacks - 1, norm=norm) for i in range(stacks)
+        )
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Features of every stack; inference uses the last, training supervises all.
+
+        Parameters
+        ----------
+        x : Tensor
+            (B, in_channels, H, W), values in [-1, 1].
+
+        Returns
+        -------
+        list of Tensor
+            ``stacks`` maps (B, features, H/4, W/4), or (B, features, H/2, W/2) without the second pool.
+        """
+        x = F.relu(self.bn1(self.conv1(x)))  # (B, 64, H/2, W/2)
+        x = self.conv2(x)
+        if self.second_pool:
+            x = F.avg_pool2d(x, 2)  # (B, 128, H/4, W/4)
+        running = self.conv4(self.conv3(x))
+        outputs: list[Tensor] = []
+        for stack in self.stacks:
+            output, running = stack(running)
+            outputs.append(output)
+        return outputs

@@ -33,6 +33,7 @@ from .networks.generator import GeneratorPair
 from .networks.hourglass import HourglassFilter
 from .networks.mlp import OccupancyMLP
 from .networks.unet import DepthFilter, JointNormalNet, UNet
+from .point_features import depth_differences, encode_depth, sample_features
 
 __all__ = [
     "CONFIGS",
@@ -43,10 +44,7 @@ __all__ = [
     "PartSource",
     "PointLogits",
     "build_part",
-    "sample_features",
 ]
-
-WAVES = (1, 2, 4, 8)
 
 
 class CoarseFeatures(NamedTuple):
@@ -126,6 +124,10 @@ class MultiLevelPIFu(nn.Module):
         module.load_state_dict(self._source.state(part), assign=True)
         self.parts[part] = module.to(self.device).train(self.training)
         return self.parts[part]
+
+    def state(self, part: Part) -> dict[str, Tensor]:
+        """A part's tensors by name; makes a model a :class:`PartSource`."""
+        return dict(self.part(part).state_dict())
 
     def release(self, part: Part) -> None:
         """Free a part's weights; a model with a source takes them from there when they are next needed."""
@@ -238,9 +240,9 @@ class MultiLevelPIFu(nn.Module):
         differences = None
         if coarse.context is not None:
             inputs.append(self._sample(coarse.context, uv))
-        inputs.append(self._encode_depth(w))
+        inputs.append(encode_depth(w, self.config.depth, self.config.depth_scale))
         if coarse.depth is not None:
-            differences = _depth_differences(self._sample(coarse.depth, uv), w)
+            differences = depth_differences(self._sample(coarse.depth, uv), w)
             inputs.append(differences)
         logits, phi = self._level("coarse").mlp(torch.cat(inputs, 1))
         if fine is None:
@@ -266,14 +268,6 @@ class MultiLevelPIFu(nn.Module):
         return sample_features(
             features, uv, align_corners=self.config.align_corners, padding=self.config.padding
         )
-
-    def _encode_depth(self, w: Tensor) -> Tensor:
-        """(B, 1, n) to (B, 1 or 9, n)."""
-        scaled = w * self.config.depth_scale
-        if self.config.depth == "linear":
-            return scaled
-        waves = [wave(scaled * k) for k in WAVES for wave in (torch.sin, torch.cos)]
-        return torch.cat([scaled, *waves], 1)
 
 
 class _Level(nn.Module):
@@ -321,41 +315,6 @@ def _build_filter(config: HourglassConfig | UNetConfig) -> nn.Module:
             raise EngineError(f"The coarse filter's stem is {DepthFilter.STEM}, not {config.stem}.")
         return DepthFilter(config.widths, config.blocks, config.features, config.context)
     return _DetailFilter(config)
-
-
-def sample_features(features: Tensor, uv: Tensor, *, align_corners: bool, padding: str) -> Tensor:
-    """Bilinear samples of a map, in float32.
-
-    Parameters
-    ----------
-    features : Tensor
-        (B, C, H, W).
-    uv : Tensor
-        (B, 2, n), u right and v down in [-1, 1]. With ``align_corners`` -1 and 1 are the centres of the
-        outer pixels (the official model; fixture ``geometry.npz``, ``index``), else their outer edges.
-    padding : {"zeros", "border"}
-        What lies outside the map.
-
-    Returns
-    -------
-    Tensor
-        (B, C, n).
-    """
-    grid = uv.transpose(1, 2)[:, None]  # (B, 1, n, 2)
-    samples = F.grid_sample(features.float(), grid.float(), "bilinear", padding, align_corners)
-    return samples[:, :, 0]
-
-
-def _depth_differences(depth: Tensor, w: Tensor) -> Tensor:
-    """Signed ways from a point to the predicted surfaces, as they are and saturating close to them.
-
-    (B, 2, n) front and back w, and (B, 1, n) the points' own, to (B, 6, n). The slopes resolve about
-    20, 3 and 1.5 percent of the box's half side.
-    """
-    front, back = depth[:, :1], depth[:, 1:]
-    a, b = front - w, w - back  # both positive between the surfaces
-    near = torch.tanh(60 * torch.minimum(a, b))
-    return torch.cat([5 * a, 5 * b, torch.tanh(30 * a), torch.tanh(30 * b), near, front - back], 1)
 
 
 def _pool(x: Tensor, size: int) -> Tensor:

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a point becomes numbers for an MLP: samples of feature maps at its (u, v), and its depth.
+
+Imports torch only. Never here: weights, networks, which model wants which of these (see ``model.py``).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+__all__ = ["WAVES", "depth_differences", "encode_depth", "sample_features"]
+
+WAVES = (1, 2, 4, 8)  # octaves of the depth encoding
+
+
+def sample_features(features: Tensor, uv: Tensor, *, align_corners: bool, padding: str) -> Tensor:
+    """Bilinear samples of a map, in float32.
+
+    Parameters
+    ----------
+    features : Tensor
+        (B, C, H, W).
+    uv : Tensor
+        (B, 2, n), u right and v down in [-1, 1]. With ``align_corners`` -1 and 1 are the centres of the
+        outer pixels (the official model; fixture ``geometry.npz``, ``index``), else their outer edges.
+    padding : {"zeros", "border"}
+        What lies outside the map.
+
+    Returns
+    -------
+    Tensor
+        (B, C, n).
+    """
+    grid = uv.transpose(1, 2)[:, None]  # (B, 1, n, 2)
+    samples = F.grid_sample(features.float(), grid.float(), "bilinear", padding, align_corners)
+    return samples[:, :, 0]
+
+
+def depth_differences(depth: Tensor, w: Tensor) -> Tensor:
+    """Signed ways from a point to the predicted surfaces, as they are and saturating close to them.
+
+    (B, 2, n) front and back w, and (B, 1, n) the points' own, to (B, 6, n). The slopes resolve about
+    20, 3 and 1.5 percent of the box's half side.
+    """
+    front, back = depth[:, :1], depth[:, 1:]
+    a, b = front - w, w - back  # both positive between the surfaces
+    near = torch.tanh(60 * torch.minimum(a, b))
+    return torch.cat([5 * a, 5 * b, torch.tanh(30 * a), torch.tanh(30 * b), near, front - back], 1)
+
+
+def encode_depth(w: Tensor, kind: Literal["linear", "waves"], scale: float) -> Tensor:
+    """A point's own depth as the coarse MLP sees it.
+
+    Parameters
+    ----------
+    w : Tensor
+        (B, 1, n), box frame, to the viewer.
+    kind : {"linear", "waves"}
+        ``s w`` alone, or ``[s w, sin(k s w), cos(k s w) for k = 1, 2, 4, 8]``.
+    scale : float
+        ``s``; 1.28 in the official model (half of 512 over a depth of 200).
+
+    Returns
+    -------
+    Tensor
+        (B, 1, n) or (B, 9, n).
+    """
+    scaled = w * scale
+    if kind == "linear":
+        return scaled
+    waves = [wave(scaled * k) for k in WAVES for wave in (torch.sin, torch.cos)]
+    return torch.cat([scaled, *waves], 1)

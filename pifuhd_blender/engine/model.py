@@ -193,8 +193,8 @@ class MultiLevelPIFu(nn.Module):
         front, back : Tensor
             (B, 3, S, S) as given by :meth:`normals`; enlarged here.
         """
-        level = self._level("fine")
         config = self._fine()
+        level = self._level("fine")
         normals = torch.cat([front, back], 1)
         enlarged = _enlarge(normals, image.shape[-1], align_corners=self.config.align_corners)
         if isinstance(config.filter, HourglassConfig):

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sampling and depth encodings: the official numbers, and the conventions of the compact model."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from pifuhd_blender.engine.model_config import CONFIGS
+from pifuhd_blender.engine.point_features import depth_differences, encode_depth, sample_features
+from tests.engine.official_fixtures import load_fixture
+
+ARRAYS, _ = load_fixture("geometry")
+TOLERANCE = 1e-6  # of the fixtures' README
+
+
+def test_samples_match_the_official_ones_inside_and_outside_the_map() -> None:
+    features, uv = (torch.from_numpy(ARRAYS[f"index/{name}"]) for name in ("feat", "uv"))
+    samples = sample_features(features, uv, align_corners=True, padding="zeros")
+    np.testing.assert_allclose(samples.numpy(), ARRAYS["index/output"], rtol=0, atol=TOLERANCE)
+
+
+def test_linear_depth_matches_the_official_one() -> None:
+    w = torch.from_numpy(ARRAYS["project/output"][:, 2:])
+    depth = encode_depth(w, "linear", CONFIGS["official"].depth_scale)
+    np.testing.assert_allclose(depth.numpy(), ARRAYS["depth/output"], rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize(("u", "expected"), [(-1.0, 0.0), (-0.75, 0.0), (-0.25, 1.0), (0.0, 1.5), (1.0, 3.0)])
+def test_compact_sampling_puts_pixel_centres_between_the_edges(u: float, expected: float) -> None:
+    ramp = torch.arange(4.0).expand(1, 1, 4, 4)  # value = column; centres at u = -0.75, -0.25, ...
+    sample = sample_features(ramp, torch.tensor([[[u], [0.0]]]), align_corners=False, padding="border")
+    assert sample.item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_samples_are_float32_also_of_half_precision_maps() -> None:
+    features = torch.rand(1, 2, 4, 4).half()
+    assert (
+        sample_features(features, torch.zeros(1, 2, 3), align_corners=True, padding="zeros").dtype
+        == torch.float32
+    )
+
+
+def test_waves_are_scale_then_sine_and_cosine_of_each_octave() -> None:
+    w = 0.3
+    encoded = encode_depth(torch.full((1, 1, 1), w), "waves", 3.0).flatten().tolist()
+    octaves = [wave(3 * k * w) for k in (1, 2, 4, 8) for wave in (math.sin, math.cos)]
+    assert encoded == pytest.approx([3 * w, *octaves], abs=1e-6)
+
+
+def test_depth_differences_of_a_point_between_the_surfaces() -> None:
+    front, back, w = 0.20, -0.10, 0.18
+    six = depth_differences(torch.tensor([[[front], [back]]]), torch.full((1, 1, 1), w)).flatten().tolist()
+    a, b = front - w, w - back
+    expected = [5 * a, 5 * b, math.tanh(30 * a), math.tanh(30 * b), math.tanh(60 * a), front - back]
+    assert six == pytest.approx(expected, abs=1e-5)

@@ -1,5 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Subjects, rendering, sampling, losses, training and evaluation of the compact model.
-
-May import the engine and what requirements-develop.txt lists. Left out of the zip that Blender installs.
-"""
+"""Synthetic people and the training of the method. Left out of the extension's zip; never imports bpy."""

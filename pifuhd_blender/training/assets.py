@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The asset pack: bodies, garments, skins, poses and lights as ``scripts/make_assets.py`` writes them.
+
+Layout of the folder::
+
+    body/body_pca.npz            linear basis of body shapes, skin weights, quads
+    makehuman/index.json         garments and skins with licence and author
+    makehuman/NAME.npz, tex/     bindings and textures
+    poses/makehuman_poses.npz    poses as axis angles
+    hdri/sh.npz                  lights as second-order spherical harmonics
+
+Reads files, keeps them; NumPy and Pillow only.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from .geometry import Faces, Points
+
+BASE_VERTICES = 19158  # of MakeHuman's hm08 base mesh, helper geometry included
+SKIN_VERTICES = 13380  # the body itself; eyeballs, tongue and helpers follow it
+
+__all__ = ["BASE_VERTICES", "SKIN_VERTICES", "AssetError", "AssetPack", "Body", "Garment"]
+
+
+class AssetError(Exception):
+    """The asset folder lacks something; the message is a sentence that says what to do."""
+
+
+@dataclass(frozen=True)
+class Garment:
+    """One piece of clothing or hair, bound to the base mesh.
+
+    Vertex ``k`` stands at ``sum(weights[k, c] * base[reference[k, c]]) + offset[k] * scale``.
+    """
+
+    name: str
+    kind: str
+    reference: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    offset: NDArray[np.float32]
+    scale: NDArray[np.float32]
+    hides: NDArray[np.bool_]
+    faces: Faces
+    texture_faces: Faces
+    texture_coordinates: NDArray[np.float32]
+    texture: str
+
+    def fit(self, base: Points) -> Points:
+        """Rest vertices (n, 3) on a body in its rest pose (19158, 3), metres."""
+        factors = [
+            abs(base[int(first), axis] - base[int(second), axis]) / distance if distance > 0 else 0.1
+            for axis, (first, second, distance) in enumerate(self.scale)
+        ]
+        return np.einsum("nkc,nk->nc", base[self.reference], self.weights) + self.offset * np.array(factors)
+
+    def skin_weights(self, body_weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Bone weights (n, bones) that follow those of the body beneath."""
+        blended = np.einsum("nkb,nk->nb", body_weights[self.reference], np.clip(self.weights, 0, None))
+        return blended / np.maximum(blended.sum(1, keepdims=True), 1e-8)
+
+
+class Body:
+    """Shape space and rig: phenotypes to a rest body, rotations to a posed one."""
+
+    def __init__(self, path: Path) -> None:
+        pack = np.load(path)
+        self.bones = [str(name) for name in pack["bones"]]
+        self.index = {name: k for k, name in enumerate(self.bones)}
+        self.parents = [int(parent) for parent in pack["parents"]]
+        quads = pack["quads"].astype(np.int32)
+        uv_quads = pack["fuv"].astype(np.int32)
+        skin = (quads < SKIN_VERTICES).all(1)
+        self.triangles: Faces = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
+        self.uv_triangles: Faces = np.concatenate([uv_quads[:, [0, 1, 2]], uv_quads[:, [0, 2, 3]]])
+        self.is_skin = np.concatenate([skin, skin])
+        self.uv: NDArray[np.float32] = pack["uv"]
+        self.weights = np.zeros((BASE_VERTICES, len(self.bones)), np.float32)
+        rows = np.arange(BASE_VERTICES)[:, None]
+        np.add.at(self.weights, (rows, pack["widx"].astype(int)), pack["wval"].astype(np.float32))
+        self.weights /= self.weights.sum(1, keepdims=True)
+        self._mean = pack["mean"]
+        self._basis = pack["basis"].astype(np.float32)
+        self._step = pack["scale"] / 32767.0
+        self._coefficients = pack["coef"]
+        self._phenotypes = pack["phen"]
+        self.phenotype_names = [str(name) for name in pack["phen_names"]]
+
+    def shape(self, phenotypes: dict[str, float], *, held_out: bool) -> tuple[Points, Points]:
+        """Rest vertices (19158, 3) and bone heads (bones, 3) in metres.
+
+        Blends the three sampled bodies nearest to the phenotypes. Every tenth sample belongs to the
+        held-out people only, so that no body of the test set is a blend of training ones.
+        """
+        wanted = np.array([phenotypes.get(name, 0.5) for name in self.phenotype_names])
+        importance = {"gender": 3.0, "age": 2.0, "african": 2.0, "asian": 2.0, "caucasian": 2.0}
+        weight = np.array([importance.get(name, 1.0) for name in self.phenotype_names])
+        distance = (((self._phenotypes - wanted) * weight) ** 2).sum(1)
+        held = np.arange(len(distance)) % 10 == 9
+        distance[held != held_out] = np.inf
+        nearest = np.argsort(distance)[:3]
+        share = 1 / (distance[nearest] + 1e-3)
+        coefficients = (share / share.sum()) @ self._coefficients[nearest]
+        flat = self._mean + (coefficients * self._step).astype(np.float32) @ self._basis
+        split = BASE_VERTICES * 3
+        return flat[:split].reshape(-1, 3).astype(np.float64), flat[split:].reshape(-1, 3).astype(np.float64)
+
+    def bone_matrices(self, heads: Points, rotations: dict[str, Points]) -> Points:
+        """Skinning matrices (bones, 4, 4) from world-axis rotations about the bone heads."""
+        matrices = np.tile(np.eye(4), (len(self.bones), 1, 1))
+        for k, name in enumerate(self.bones):
+            local = np.eye(4)
+            turn = rotations.get(name)
+            if turn is not None:
+                local[:3, :3] = turn
+                local[:3, 3] = heads[k] - turn @ heads[k]
+            parent = self.parents[k]
+            matrices[k] = local if parent < 0 else matrices[parent] @ local
+        return matrices
+
+
+def skin(vertices: Points, weights: NDArray[np.float32], matrices: Points) -> Points:
+    """Linear blend skinning of (n, 3) vertices."""
+    blended = (weights.astype(np.float64) @ matrices.reshape(len(matrices), 16)).reshape(-1, 4, 4)
+    return np.einsum("nij,nj->ni", blended[:, :3, :3], vertices) + blended[:, :3, 3]
+
+
+class AssetPack:
+    """Everything in the folder, read on first use and kept."""
+
+    def __init__(self, root: Path) -> None:
+        index = root / "makehuman" / "index.json"
+        if not index.is_file():
+            raise AssetError(f"{root} holds no asset pack ({index.name} is missing): make one with scripts/make_assets.py.")
+        self.root = root
+        self.index = json.loads(index.read_text(encoding="utf-8"))
+        self._garments: dict[str, Garment] = {}
+        self._textures: dict[str, NDArray[np.uint8]] = {}
+
+    @cached_property
+    def body(self) -> Body:
+        return Body(self.root / "body" / "body_pca.npz")
+
+    @cached_property
+    def lights(self) -> dict[str, Points]:
+        """Spherical-harmonics lights by name, each (9, 3)."""
+        with np.load(self.root / "hdri" / "sh.npz") as pack:
+            return {name: pack[name].astype(np.float64) for name in sorted(pack.files)}
+
+    @property
+    def skins(self) -> dict[str, str]:
+        """Skin name to texture file."""
+        return {name: entry["file"] for name, entry in self.index["skins"].items()}
+
+    def kind(self, name: str) -> str:
+        """"clothes", "hair", "eyes" or "eyebrows"."""
+        return self.index["garments"][name]["kind"]
+
+    def garment(self, name: str) -> Garment:
+        if name not in self._garments:
+            with np.load(self.root / "makehuman" / f"{name}.npz") as pack:
+                self._garments[name] = Garment(
+                    name=name,
+                    kind=self.kind(name),
+                    reference=pack["ref"].astype(np.int32),
+                    weights=pack["w"],
+                    offset=pack["off"],
+                    scale=pack["scale"],
+                    hides=np.unpackbits(pack["delete"])[:BASE_VERTICES].astype(bool),
+                    faces=pack["f"].astype(np.int32),
+                    texture_faces=pack["ft"].astype(np.int32),
+                    texture_coordinates=pack["vt"],
+                    texture=self.index["garments"][name]["diffuse"],
+                )
+        return self._garments[name]
+
+    def texture(self, file: str) -> NDArray[np.uint8]:
+        """(H, W, 4) RGBA."""
+        if file not in self._textures:
+            with Image.open(self.root / "makehuman" / "tex" / file) as picture:
+                self._textures[file] = np.asarray(picture.convert("RGBA"))
+        return self._textures[file]

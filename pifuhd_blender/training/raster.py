@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Offscreen renderer of subjects: colour, normals and depth of the near and of the far side. moderngl.
+
+One view gives three pictures in the same pixel grid: colour with alpha (premultiplied, over black), the
+view-space normal, and the depth. The far side is the same camera with the depth test reversed.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import cv2
+import moderngl
+import numpy as np
+from numpy.typing import NDArray
+
+from .geometry import Points, split_at_seams, vertex_normals
+from .light import Shading
+from .subject import Piece
+from .views import View
+
+__all__ = ["Look", "Picture", "Rasteriser", "Scene"]
+
+VERTEX_SHADER = """#version 330
+in vec3 position; in vec3 normal; in vec2 uv; in float ambient; in float key; in vec3 rest;
+uniform mat3 turn; uniform vec3 centre; uniform float scale; uniform float perspective; uniform float side;
+out vec3 v_normal; out vec2 v_uv; out float v_ambient; out float v_key; out vec3 v_rest; out float v_depth;
+void main() {
+  vec3 q = turn * position;
+  v_normal = turn * normal; v_uv = uv; v_ambient = ambient; v_key = key; v_rest = rest; v_depth = q.z;
+  float k = 1.0 / (1.0 - (q.z - centre.z) * perspective);
+  gl_Position = vec4((q.xy - centre.xy) * k * scale, -(q.z - centre.z) * scale * side / 3.0, 1.0);
+}"""
+
+FRAGMENT_SHADER = """#version 330
+in vec3 v_normal; in vec2 v_uv; in float v_ambient; in float v_key; in vec3 v_rest; in float v_depth;
+uniform sampler2D albedo; uniform vec3 tint; uniform float wash; uniform float alpha_cut; uniform float gloss;
+uniform vec3 sh[9]; uniform vec3 key_direction; uniform vec3 key_colour; uniform float side; uniform float exposure;
+uniform int pattern; uniform float pattern_size; uniform float pattern_phase; uniform float pattern_share; uniform vec3 pattern_colour;
+layout(location=0) out vec4 colour; layout(location=1) out vec4 normal; layout(location=2) out float depth;
+float hash(vec3 p) { return fract(sin(dot(p, vec3(12.9898, 78.233, 37.719))) * 43758.5453); }
+float noise(vec3 p) {
+  vec3 i = floor(p), f = fract(p); f = f * f * (3.0 - 2.0 * f); float v = 0.0;
+  for (int k = 0; k < 8; k++) {
+    vec3 o = vec3(k & 1, (k >> 1) & 1, (k >> 2) & 1); vec3 w = mix(1.0 - f, f, o); v += hash(i + o) * w.x * w.y * w.z;
+  }
+  return v;
+}
+float printed() {
+  vec3 q = v_rest * pattern_size;
+  if (pattern == 1) return step(0.5, fract(q.y + pattern_phase));
+  if (pattern == 2) return step(0.5, fract(q.x + pattern_phase));
+  if (pattern == 3) return 0.5 * step(0.5, fract(q.x)) + 0.5 * step(0.5, fract(q.y));
+  if (pattern == 4) return smoothstep(0.45, 0.6, noise(q * 2.0));
+  return 0.0;
+}
+void main() {
+  vec4 texel = texture(albedo, vec2(v_uv.x, 1.0 - v_uv.y));
+  if (texel.a < alpha_cut) discard;
+  vec3 n = normalize(v_normal); if (n.z * side < 0.0) n = -n;
+  vec3 ambient = sh[0]*0.2821 + sh[1]*0.4886*n.y + sh[2]*0.4886*n.z + sh[3]*0.4886*n.x + sh[4]*1.0925*n.x*n.y
+    + sh[5]*1.0925*n.y*n.z + sh[6]*0.3154*(3.0*n.z*n.z-1.0) + sh[7]*1.0925*n.x*n.z + sh[8]*0.5463*(n.x*n.x-n.y*n.y);
+  vec3 base = pow(texel.rgb, vec3(2.2)); float luminance = dot(base, vec3(0.3, 0.6, 0.1));
+  base = mix(base, vec3(0.15 + 1.6 * luminance), wash) * tint;
+  base = mix(base, pattern_colour * (0.3 + luminance), printed() * pattern_share);
+  vec3 half_way = normalize(key_direction + vec3(0, 0, side));
+  vec3 light = base * (max(ambient, vec3(0.02)) * v_ambient + key_colour * v_key * max(dot(n, key_direction), 0.0));
+  light += gloss * pow(max(dot(n, half_way), 0.0), 24.0) * v_ambient * (0.3 + v_key);
+  light *= exposure; light = light / (1.0 + 0.25 * light * light);
+  colour = vec4(pow(clamp(light, 0.0, 1.0), vec3(1.0 / 2.2)), 1.0);
+  normal = vec4(n * 0.5 + 0.5, 1.0);
+  depth = v_depth;
+}"""
+
+MISSING = -1.0e4  # depth where nothing was drawn
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a piece's surface answers light: tint, recolouring, procedural print, gloss."""
+
+    tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    wash: float = 0.0
+    gloss: float = 0.0
+    pattern: int = 0
+    pattern_size: float = 1.0
+    pattern_phase: float = 0.0
+    pattern_share: float = 0.0
+    pattern_colour: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+
+class Picture(NamedTuple):
+    """colour (S, S, 4) uint8 premultiplied RGBA; normal (S, S, 4) uint8, 0.5 + n / 2 premultiplied, alpha;
+    depth (D, D) float32 metres along the view, NaN where nothing is."""
+
+    colour: NDArray[np.uint8]
+    normal: NDArray[np.uint8]
+    depth: NDArray[np.float32]
+
+
+@dataclass
+class _Part:
+    piece: Piece
+    look: Look
+    array: Any
+    buffers: list[Any]
+
+
+@dataclass
+class Scene:
+    """One subject on the graphics card; a context manager that frees it."""
+
+    parts: list[_Part] = field(default_factory=list)
+
+    def __enter__(self) -> Scene:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for part in self.parts:
+            for resource in (part.array, *part.buffers):
+                resource.release()
+
+
+class Rasteriser:
+    """Renders subjects at ``size`` pixels (drawn at twice that) and depth at ``depth_size``."""
+
+    SUPERSAMPLE = 2
+
+    def __init__(self, size: int = 512, depth_size: int = 128) -> None:
+        self.size, self.depth_size = size, depth_size
+        drawn = size * self.SUPERSAMPLE
+        # Linux servers have no display; elsewhere the platform's own context is the one that works.
+        backend = {"backend": "egl"} if sys.platform.startswith("linux") else {}
+        self._context: Any = moderngl.create_context(standalone=True, **backend)
+        self._colour = self._context.texture((drawn, drawn), 4)
+        self._normal = self._context.texture((drawn, drawn), 4)
+        self._depth = self._context.texture((drawn, drawn), 1, dtype="f4")
+        buffer = self._context.depth_texture((drawn, drawn))
+        self._target = self._context.framebuffer([self._colour, self._normal, self._depth], buffer)
+        self._program = self._context.program(VERTEX_SHADER, FRAGMENT_SHADER)
+        self._textures: dict[str, Any] = {}
+
+    def _texture(self, name: str, pixels: NDArray[np.uint8]) -> Any:
+        if name not in self._textures:
+            texture = self._context.texture(pixels.shape[1::-1], pixels.shape[2], np.ascontiguousarray(pixels).tobytes())
+            texture.build_mipmaps()
+            texture.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
+            self._textures[name] = texture
+        return self._textures[name]
+
+    def upload(self, pieces: list[Piece], shading: list[Shading], looks: list[Look], textures: dict[str, NDArray[np.uint8]]) -> Scene:
+        """Put a subject on the card; ``textures`` maps each piece's texture file to RGBA pixels."""
+        scene = Scene()
+        for piece, light, look in zip(pieces, shading, looks, strict=True):
+            self._texture(piece.texture, textures[piece.texture])
+            corners = split_at_seams(piece.faces, piece.texture_faces)
+            columns = [
+                piece.vertices[corners.vertex],
+                vertex_normals(piece.vertices, piece.faces)[corners.vertex],
+                piece.texture_coordinates[corners.texture],
+                light.ambient[corners.vertex, None],
+                light.key[corners.vertex, None],
+                piece.rest[corners.vertex],
+            ]
+            vertices = self._context.buffer(np.concatenate(columns, 1).astype(np.float32).tobytes())
+            indices = self._context.buffer(corners.faces.tobytes())
+            layout = [(vertices, "3f 3f 2f 1f 1f 3f", "position", "normal", "uv", "ambient", "key", "rest")]
+            array = self._context.vertex_array(self._program, layout, indices)
+            scene.parts.append(_Part(piece, look, array, [vertices, indices]))
+        return scene
+
+    def render(
+        self, scene: Scene, view: View, light: Points, key_direction: Points, key_colour: Points, exposure: float, *, back: bool = False
+    ) -> Picture:
+        """Draw one side. ``light`` (9, 3) harmonics and ``key_direction`` (3,) are in the view's frame."""
+        program = self._program
+        self._target.use()
+        self._context.enable(moderngl.DEPTH_TEST)
+        self._context.clear(0.0, 0.0, 0.0, 0.0)
+        side = -1.0 if back else 1.0
+        program["turn"].write(np.ascontiguousarray(view.turn.T, np.float32).tobytes())
+        program["sh"].write(np.ascontiguousarray(light, np.float32).tobytes())
+        for name, value in {
+            "centre": tuple(view.centre), "scale": 1.0 / view.half, "perspective": view.perspective, "side": side,
+            "key_direction": tuple(key_direction), "key_colour": tuple(key_colour), "exposure": exposure,
+        }.items():  # fmt: skip
+            program[name] = value
+        for part in scene.parts:
+            look = part.look
+            self._textures[part.piece.texture].use(0)
+            program["alpha_cut"] = 0.4 if part.piece.texture.endswith("webp") else 0.0
+            for name in ("tint", "wash", "gloss", "pattern", "pattern_size", "pattern_phase", "pattern_share", "pattern_colour"):
+                program[name] = getattr(look, name)
+            part.array.render()
+        colour, normal = self._read(self._colour), self._read(self._normal)
+        drawn = self.size * self.SUPERSAMPLE
+        depth = np.frombuffer(self._depth.read(), np.float32).reshape(drawn, drawn)[::-1]
+        step = drawn // self.depth_size
+        sampled = depth[step // 2 :: step, step // 2 :: step].copy()
+        covered = self._covered(drawn)[step // 2 :: step, step // 2 :: step]
+        return Picture(colour, normal, np.where(covered, sampled, np.nan).astype(np.float32))
+
+    def _covered(self, drawn: int) -> NDArray[np.bool_]:
+        return np.frombuffer(self._colour.read(), np.uint8).reshape(drawn, drawn, 4)[::-1, :, 3] > 0
+
+    def _read(self, texture: Any) -> NDArray[np.uint8]:
+        drawn = self.size * self.SUPERSAMPLE
+        pixels = np.frombuffer(texture.read(), np.uint8).reshape(drawn, drawn, 4)[::-1]
+        return cv2.resize(pixels, (self.size, self.size), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)

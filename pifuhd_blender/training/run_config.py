@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What one training run does, as plain data: one JSON file a run, kept with its weights. Standard library only."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+__all__ = ["RunConfig", "StageConfig"]
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """A share of the run at one picture size; ``zooms`` are drawn from, over 1 they mean crops."""
+
+    share: float
+    size: int
+    batch: int
+    zooms: tuple[float, ...] = (1.0,)
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """A run trains one part of a model.
+
+    Attributes
+    ----------
+    part : str
+        "normals", "coarse" or "fine".
+    minutes : float
+        Length of the run; the learning rate falls along it as a cosine, so that each run ends annealed.
+    stages : tuple of StageConfig
+        Shares add up to 1.
+    model : str
+        A name in ``CONFIGS``.
+    learning_rate, warm_up, weight_decay, clip, ema : float
+        AdamW's rate at its height, samples until it is reached, decay, gradient norm, averaging of weights.
+    points : int
+        Labelled points a picture (coarse and fine).
+    normals, coarse : str
+        Checkpoints that a later part looks through; read again when they change.
+    predicted_normals : tuple of float
+        Share of batches with predicted instead of blurred true normals, at the start and the end of the run.
+    start : str
+        Checkpoint to begin from.
+    perceptual : str
+        VGG19 state dict of the user's for L_VGG; "" leaves that loss out.
+    """
+
+    part: Literal["normals", "coarse", "fine"]
+    minutes: float
+    stages: tuple[StageConfig, ...]
+    model: str = "compact"
+    learning_rate: float = 2e-3
+    warm_up: int = 500
+    weight_decay: float = 1e-4
+    clip: float = 2.0
+    ema: float = 0.998
+    points: int = 3000
+    depth_weight: float = 4.0
+    normals: str = ""
+    coarse: str = ""
+    predicted_normals: tuple[float, float] = (0.3, 1.0)
+    start: str = ""
+    perceptual: str = ""
+    perceptual_weight: float = 0.2
+    seed: int = 0
+    threads: int = 1
+    workers: int = 0
+
+    @staticmethod
+    def read(path: Path) -> RunConfig:
+        """Read a run's file; unknown keys are an error, so that a misspelt one is noticed."""
+        plain: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        stages = tuple(StageConfig(**{**stage, "zooms": tuple(stage.get("zooms", (1.0,)))}) for stage in plain.pop("stages"))
+        if "predicted_normals" in plain:
+            plain["predicted_normals"] = tuple(plain["predicted_normals"])
+        config = RunConfig(stages=stages, **plain)
+        if abs(sum(stage.share for stage in stages) - 1) > 1e-6:
+            raise ValueError(f"{path}: the stages' shares add up to {sum(stage.share for stage in stages)}, not 1.")
+        return config
+
+    def write(self, path: Path) -> None:
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+
+    def stage_at(self, progress: float) -> int:
+        """Number of the stage that runs at ``progress`` in [0, 1]."""
+        passed = 0.0
+        for number, stage in enumerate(self.stages):
+            passed += stage.share
+            if progress < passed:
+                return number
+        return len(self.stages) - 1

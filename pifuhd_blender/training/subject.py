@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A person as geometry: posed body, fitted, widened and draped garments, hair. NumPy and the drape.
+
+:class:`Subject` offers what pictures need (textured pieces) and what labels need (watertight-ish solids,
+the body pulled in where garments hide it). Metres, y up, z to the viewer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .assets import AssetPack, Body, Garment, skin
+from .drape import Collider, drape, limb_of
+from .geometry import Faces, Points, subdivide, vertex_normals
+from .wardrobe import STIFF, Person
+
+HIDDEN_BODY_INSET = 0.008  # metres; keeps the skin under a garment from poking through its label solid
+SUBDIVIDE_BELOW = 6000  # vertices; finer garments are left as they are
+
+__all__ = ["Piece", "Subject", "dress"]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One textured surface of a subject; ``rest`` places procedural prints, which must not slide with the pose."""
+
+    name: str
+    kind: str
+    vertices: Points
+    rest: Points
+    faces: Faces
+    texture_faces: Faces
+    texture_coordinates: NDArray[np.floating]
+    texture: str
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Drawn pieces and label solids of one person; ``height`` is the bare body's in its rest pose, metres."""
+
+    person: Person
+    pieces: list[Piece]
+    solids: list[tuple[Points, Faces]] = field(repr=False)
+    height: float
+
+    def bounds(self) -> tuple[Points, Points]:
+        """Lowest and highest corner of everything drawn, each (3,)."""
+        used = np.concatenate([piece.vertices[np.unique(piece.faces)] for piece in self.pieces])
+        return used.min(0), used.max(0)
+
+
+def _is_cloth(garment: Garment) -> bool:
+    return garment.kind == "clothes" and not any(word in garment.name for word in STIFF)
+
+
+def _widen(rest: Points, posed: Points, faces: Faces, rng: np.random.Generator) -> tuple[Points, Points]:
+    """Ease: a constant and one that grows towards the lower end, none at the upper hem."""
+    constant, flare = rng.uniform(0, 0.014), rng.uniform(0, 0.02)
+    below_top = rest[:, 1].max() - rest[:, 1]
+    along = np.clip(below_top / max(float(np.ptp(rest[:, 1])), 0.1), 0, 1)
+    amount = ((constant + flare * along) * np.clip(below_top / 0.12, 0, 1))[:, None]
+    return rest + vertex_normals(rest, faces) * amount, posed + vertex_normals(posed, faces) * amount
+
+
+def _wear(
+    garment: Garment, body: Body, collider: Collider, matrices: Points, rng: np.random.Generator, draped: bool, looseness: float
+) -> Piece:
+    rest = garment.fit(collider.rest)
+    weights = garment.skin_weights(body.weights)
+    posed = skin(rest, weights, matrices)
+    faces, texture_faces = garment.faces, garment.texture_faces
+    texture_coordinates: NDArray[np.floating] = garment.texture_coordinates
+    if _is_cloth(garment):
+        if rng.random() < 0.55:
+            rest, posed = _widen(rest, posed, faces, rng)
+        if len(rest) < SUBDIVIDE_BELOW:
+            finer, finer_texture = subdivide(faces), subdivide(texture_faces)
+            rest, posed, weights = finer.extend(rest), finer.extend(posed), finer.extend(weights)
+            texture_coordinates = finer_texture.extend(texture_coordinates)
+            faces, texture_faces = finer.faces, finer_texture.faces
+        if draped:
+            limbs = np.array([limb_of(name) for name in body.bones])[weights.argmax(1)]
+            posed = drape(rest, posed, faces, limbs, collider, rng, looseness=looseness)
+    return Piece(garment.name, garment.kind, posed, rest, faces, texture_faces, texture_coordinates, garment.texture)
+
+
+def dress(pack: AssetPack, person: Person, rng: np.random.Generator, *, drape_chance: float = 0.6) -> Subject:
+    """Build the geometry of a person.
+
+    Parameters
+    ----------
+    pack : AssetPack
+    person : Person
+    rng : numpy.random.Generator
+        Ease, looseness and folds.
+    drape_chance : float
+        Share of people whose garments settle in the drape (about 0.35 s a garment); the others stay
+        as they were modelled, which is right for tight clothes.
+    """
+    body = pack.body
+    rest, heads = body.shape(person.phenotypes, held_out=person.held_out)
+    matrices = body.bone_matrices(heads, person.pose)
+    posed = skin(rest, body.weights, matrices)
+    limb_of_bone = np.array([limb_of(name) for name in body.bones])
+    collider = Collider(rest, posed, body.triangles, limb_of_bone[body.weights.argmax(1)])
+    draped = bool(rng.random() < drape_chance)
+    looseness = rng.uniform(1.02, 1.09)
+    garments = [pack.garment(name) for name in person.garments]
+    worn = [_wear(garment, body, collider, matrices, rng, draped, looseness) for garment in garments]
+    hidden = np.any([garment.hides for garment in garments], axis=0)
+    visible = body.is_skin & ~hidden[body.triangles].all(1)
+    skin_piece = Piece(
+        "skin", "skin", posed, rest, body.triangles[visible], body.uv_triangles[visible], body.uv, pack.skins[person.skin]
+    )
+    inset = posed - vertex_normals(posed, body.triangles) * (hidden * HIDDEN_BODY_INSET)[:, None]
+    solids = [(inset, body.triangles)]
+    solids += [(piece.vertices, piece.faces) for piece in worn if piece.kind in ("clothes", "hair") and piece.name != "glasses"]
+    height = float(np.ptp(rest[body.triangles[body.is_skin], 1]))
+    return Subject(person, [skin_piece, *worn], solids, height)

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The training loop: schedule, averaged weights, checkpoints, curves; resumes where it stopped. Torch.
+
+A run's folder holds ``run.json``, ``checkpoint.pt`` (everything to go on), ``weights.pt`` (averaged weights
+alone, for the next part and for export), ``curves.csv`` and ``curves.png``.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+import math
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
+
+from .curves import plot_curves
+from .dataset import SampleStream, SubjectSet
+from .run_config import RunConfig
+from .tasks import Batch, Report, Task, build_task, read_weights
+
+__all__ = ["Trainer"]
+
+log = logging.getLogger(__name__)
+
+SAVE_EVERY = 120.0  # seconds
+LOG_EVERY = 50  # steps
+LOWEST_RATE = 0.005  # of the highest
+
+
+class Trainer:
+    """One run in its folder.
+
+    Parameters
+    ----------
+    config : RunConfig
+    folder : Path
+        Made if missing; a checkpoint in it is resumed.
+    data : Path
+        Folder of shards.
+    device : torch.device
+    """
+
+    def __init__(self, config: RunConfig, folder: Path, data: Path, device: torch.device) -> None:
+        torch.manual_seed(config.seed)
+        self.config, self.folder, self.device = config, folder, device
+        folder.mkdir(parents=True, exist_ok=True)
+        config.write(folder / "run.json")
+        self.subjects = SubjectSet(data)
+        self.task: Task = build_task(config)
+        self.task.to(device)
+        module = self.task.module
+        if config.start:
+            module.load_state_dict(read_weights(Path(config.start)))
+        module.to(memory_format=torch.channels_last).train()
+        self.average = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)
+        self.optimiser = torch.optim.AdamW(
+            module.parameters(), config.learning_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay
+        )
+        self.samples, self.elapsed = 0, 0.0
+        self._resume()
+
+    def _resume(self) -> None:
+        path = self.folder / "checkpoint.pt"
+        if not path.is_file():
+            return
+        state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
+        self.task.module.load_state_dict(state["module"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.samples, self.elapsed = state["samples"], state["elapsed"]
+        log.info("resumed after %d samples, %.1f minutes", self.samples, self.elapsed / 60)
+
+    def save(self) -> None:
+        """Write checkpoint and averaged weights, each complete or not at all."""
+        weights = {key: value.cpu() for key, value in self.average.module.state_dict().items()}
+        state = {
+            "module": self.task.module.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "samples": self.samples,
+            "elapsed": self.elapsed,
+        }
+        for name, content in (("checkpoint.pt", state), ("weights.pt", {"weights": weights, "samples": self.samples})):
+            partial = self.folder / f"{name}.part"
+            torch.save(content, partial)
+            os.replace(partial, self.folder / name)
+        plot_curves(self.folder / "curves.csv", self.folder / "curves.png")
+
+    @property
+    def progress(self) -> float:
+        """Share of the run that is done, in [0, 1]."""
+        return min(1.0, self.elapsed / (self.config.minutes * 60))
+
+    def _rate(self) -> float:
+        warm = min(1.0, (self.samples + 1) / self.config.warm_up)
+        cosine = 0.5 + 0.5 * math.cos(math.pi * self.progress)
+        return self.config.learning_rate * warm * (LOWEST_RATE + (1 - LOWEST_RATE) * cosine)
+
+    def _batches(self, number: int) -> Iterator[Batch]:
+        stage = self.config.stages[number]
+        stream = SampleStream(self.subjects, stage.size, self.task.points, stage.zooms, self.config.seed + self.samples)
+        pinned = self.device.type == "cuda"
+        return iter(DataLoader(stream, stage.batch, num_workers=self.config.workers, pin_memory=pinned))
+
+    def _step(self, batch: Batch) -> Report:
+        for group in self.optimiser.param_groups:
+            group["lr"] = self._rate()
+        self.task.progress = self.progress
+        batch = {
+            name: value.to(self.device, non_blocking=True, memory_format=torch.channels_last)
+            if value.dim() == 4
+            else value.to(self.device, non_blocking=True)
+            for name, value in batch.items()
+        }
+        with torch.autocast(self.device.type, torch.bfloat16):
+            loss, report = self.task.loss(batch)
+        self.optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.task.module.parameters(), self.config.clip)
+        self.optimiser.step()
+        self.average.update_parameters(self.task.module)
+        self.samples += len(batch["image"])
+        return report
+
+    def run(self) -> None:
+        """Train to the end of the budget, whatever was done before counted in."""
+        reports: dict[str, list[float]] = defaultdict(list)
+        saved, step = time.monotonic(), 0
+        stage, batches = -1, iter(())
+        while self.progress < 1:
+            if self.config.stage_at(self.progress) != stage:
+                stage = self.config.stage_at(self.progress)
+                log.info("stage %d: %s", stage, self.config.stages[stage])
+                batches = self._batches(stage)
+            started = time.monotonic()
+            for name, value in self._step(next(batches)).items():
+                reports[name].append(value)
+            self.elapsed += time.monotonic() - started
+            step += 1
+            if step % LOG_EVERY == 0:
+                self._log(reports)
+                reports.clear()
+            if time.monotonic() - saved > SAVE_EVERY:
+                self.save()
+                saved = time.monotonic()
+        self.save()
+
+    def _log(self, reports: dict[str, list[float]]) -> None:
+        means = {name: sum(values) / len(values) for name, values in reports.items()}
+        row = {"minutes": self.elapsed / 60, "samples": self.samples, "rate": self._rate(), "subjects": len(self.subjects)} | means
+        path = self.folder / "curves.csv"
+        new = not path.exists()
+        with path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, row)
+            if new:
+                writer.writeheader()
+            writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
+        log.info(" ".join(f"{name} {value:.4g}" for name, value in row.items()))

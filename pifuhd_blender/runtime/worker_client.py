@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Blender's end of the worker: ask, poll, cancel, close.
+
+No call blocks: the process is started, written to and read by threads of :mod:`.worker_process`, and :meth:`WorkerClient.poll`
+returns what has happened since the last call. Every request ends in exactly one RESULT, FAILED or CANCELLED event,
+whatever becomes of the process. May import the standard library only. Never here: bpy, arrays, waiting.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from .errors import RuntimeProblem
+from .messages import Ask, Cause, Message, Tell, encode
+from .worker_log import WorkerLog
+from .worker_process import Limits, WorkerProcess
+
+__all__ = ["Event", "EventKind", "Launch", "Limits", "State", "WorkerClient"]
+
+FOLDER_PREFIX = "pifuhd_blender_"
+_STALE = 2 * 24 * 3600  # seconds; each request touches its folder, so an older one is left over from a crash
+
+
+class State(StrEnum):
+    """What the client is doing; the panel's words follow from it."""
+
+    STOPPED = "stopped"
+    STARTING = "starting"
+    """Process started, no hello yet."""
+    LOADING = "loading"
+    """Hello came; torch is being imported."""
+    READY = "ready"
+    """Warm and waiting."""
+    BUSY = "busy"
+    """A request is under way (also while the process starts and loads for it)."""
+    CANCELLING = "cancelling"
+
+
+class EventKind(StrEnum):
+    """What :meth:`WorkerClient.poll` tells of."""
+
+    HELLO = "hello"
+    READY = "ready"
+    PROGRESS = "progress"
+    RESULT = "result"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    ENDED = "ended"
+    """The process is gone while nothing was asked of it; ``sentence`` is empty when that is as it should be."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened. Fields that don't belong to its kind are empty."""
+
+    kind: EventKind
+    request: str = ""
+    sentence: str = ""
+    """FAILED and ENDED: what went wrong and what to do."""
+    cause: Cause | None = None
+    """FAILED: why."""
+    stage: str = ""
+    """PROGRESS: name of the stage."""
+    fraction: float = 0.0
+    """PROGRESS: of the whole request, 0 to 1."""
+    words: str = ""
+    """PROGRESS: what to show."""
+    data: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """RESULT: the answer. HELLO, READY: versions and device."""
+    warnings: tuple[str, ...] = ()
+    """RESULT: sentences."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How the worker is started."""
+
+    python: Path
+    """The private environment's Python, or the user's own."""
+    script: Path
+    """``worker.py`` of this very package."""
+    log: Path
+    version: str
+    """The add-on's, which the worker must confirm."""
+    idle_seconds: float = 600.0
+    """After this long without work the worker ends by itself; 0 keeps it until Blender ends."""
+
+
+class WorkerClient:
+    """Starts the worker when it is needed and keeps it warm between requests.
+
+    Parameters
+    ----------
+    launch : Launch
+        What to start.
+    limits : Limits, optional
+        When to give up on it.
+    extra : mapping, optional
+        Environment variables for the worker.
+    """
+
+    def __init__(
+        self, launch: Launch, *, limits: Limits | None = None, extra: Mapping[str, str] | None = None
+    ) -> None:
+        self.launch = launch
+        self._limits = limits or Limits()
+        # What Metal lacks runs on the CPU instead of failing
+        self._extra = {"PYTORCH_ENABLE_MPS_FALLBACK": "1", **(extra or {})}
+        self._lock = threading.RLock()
+        self._events: deque[Event] = deque()
+        self._numbers = itertools.count(1)
+        self._process: WorkerProcess | None = None
+        self._idle_state = State.STOPPED
+        self._active = ""
+        self._line = b""
+        self._acknowledged = False
+        self._cancelling = False
+        self._closed = False
+        self._folder: Path | None = None
+        self._remove: weakref.finalize[..., Any] | None = None
+
+    @property
+    def state(self) -> State:
+        """What it is doing now."""
+        with self._lock:
+            if self._cancelling:
+                return State.CANCELLING
+            return State.BUSY if self._active else self._idle_state
+
+    def reconstruct(self, photo: Path, model: Path, settings: Mapping[str, Any]) -> str:
+        """Ask for a person; see :meth:`request`. The RESULT's ``data["arrays"]`` is the path of the ``.npz``."""
+        target = str(self._new_folder() / "mesh.npz")
+        return self.request(
+            Ask.RECONSTRUCT, photo=str(photo), model=str(model), settings=dict(settings), target=target
+        )
+
+    def convert(self, source: Path, target: Path, *, half: bool) -> str:
+        """Ask to check an official checkpoint key by key and to write it as safetensors; see :meth:`request`."""
+        return self.request(Ask.CONVERT, source=str(source), target=str(target), half=half)
+
+    def self_test(self, model: Path | None, device: str = "auto") -> str:
+        """Ask for versions, GPU, driver, memory and a 64-point query; see :meth:`request`."""
+        return self.request(Ask.SELF_TEST, model=str(model or ""), device=device)
+
+    def request(self, kind: Ask, **fields: Any) -> str:  # noqa: ANN401 - encode() checks the fields
+        """Ask for something; starts the process when none is warm. Returns at once.
+
+        Returns
+        -------
+        str
+            The request's id, which its events carry.
+
+        Raises
+        ------
+        RuntimeProblem
+            Another request is under way, or the client is closed.
+        """
+        with self._lock:
+            if self._closed:
+                raise RuntimeProblem("The add-on is being disabled, so nothing new can start.")
+            if self._active:
+                raise RuntimeProblem("A run is under way; cancel it or wait for its end.")
+            name = f"r{next(self._numbers)}"
+            self._line = encode(kind, id=name, **fields)
+            self._active, self._acknowledged = name, False
+            self._send_line()
+            return name
+
+    def start(self) -> None:
+        """Start the process ahead of a request, so that the first one finds it warm. Harmless when it runs."""
+        with self._lock:
+            if self._process is None and not self._closed:
+                self._begin()
+
+    def poll(self) -> list[Event]:
+        """Everything that happened since the last call, oldest first; of successive progress only the latest."""
+        with self._lock:
+            events = list(self._events)
+            self._events.clear()
+            return events
+
+    def cancel(self) -> None:
+        """Ask the worker to stop; when it hasn't within the limit, its process tree is ended. Returns at once."""
+        with self._lock:
+            if not self._active or self._cancelling or self._process is None:
+                return
+            self._cancelling = True
+            self._process.send(encode(Ask.CANCEL, id=self._active))
+            self._process.end_within(self._limits.cancel)
+
+    def release(self) -> None:
+        """Remove the arrays of past results; call it once they are in the scene."""
+        with self._lock:
+            if self._folder is not None and not self._active:
+                for run in self._folder.glob("run_*"):
+                    shutil.rmtree(run, ignore_errors=True)
+
+    def close(self, seconds: float = 0.5) -> bool:
+        """End the process tree and remove all files.
+
+        Parameters
+        ----------
+        seconds : float
+            How long to wait for it at most. It takes a few milliseconds.
+
+        Returns
+        -------
+        bool
+            Whether everything is gone.
+        """
+        with self._lock:
+            self._closed = True
+            process = self._process
+            active, self._active = self._active, ""
+            self._cancelling = False
+            if active:
+                self._events.append(Event(EventKind.CANCELLED, active))
+        gone = True
+        if process is not None:
+            process.end()
+            gone = process.join(seconds)
+        with self._lock:
+            self._drop_folder()
+        return gone
+
+    def _send_line(self) -> None:
+        if self._process is None:
+            self._begin()
+        assert self._process is not None  # noqa: S101 - _begin made it
+        self._process.send(self._line)
+
+    def _begin(self) -> None:
+        launch = self.launch
+        command = [
+            str(launch.python),
+            "-I",
+            str(launch.script),
+            f"--idle={launch.idle_seconds}",
+            f"--folder={self._own_folder()}",
+        ]
+        self._idle_state = State.STARTING
+        self._process = WorkerProcess(
+            command,
+            log=WorkerLog(launch.log),
+            version=launch.version,
+            limits=self._limits,
+            on_message=self._hear,
+            on_end=self._ended,
+            extra=self._extra,
+        )
+
+    def _hear(self, message: Message) -> None:
+        kind = message["type"]
+        with self._lock:
+            if kind is Tell.HELLO:
+                self._idle_state = State.LOADING
+                self._events.append(Event(EventKind.HELLO, data=_fields(message)))
+            elif kind is Tell.READY:
+                self._idle_state = State.READY
+                self._events.append(Event(EventKind.READY, data=_fields(message)))
+            elif message.get("id") == self._active and self._active:
+                self._hear_of_request(message)
+
+    def _hear_of_request(self, message: Message) -> None:
+        kind, name = message["type"], self._active
+        if kind is Tell.PROGRESS:
+            self._acknowledged = True
+            if self._cancelling:
+                return
+            event = Event(
+                EventKind.PROGRESS,
+                name,
+                stage=message["stage"],
+                fraction=min(max(float(message["fraction"]), 0.0), 1.0),
+                words=message["words"],
+            )
+            if self._events and self._events[-1].kind is EventKind.PROGRESS:
+                self._events.pop()
+            self._events.append(event)
+        elif self._cancelling or kind is Tell.CANCELLED:
+            # A result that crossed the wish to cancel is not wanted any more
+            self._finish(Event(EventKind.CANCELLED, name))
+        elif kind is Tell.RESULT:
+            data, warnings = message["data"], tuple(map(str, message["warnings"]))
+            self._finish(Event(EventKind.RESULT, name, data=data, warnings=warnings))
+        elif kind is Tell.FAILED:
+            self._finish(Event(EventKind.FAILED, name, message["sentence"], _cause(message["cause"])))
+
+    def _finish(self, event: Event) -> None:
+        if self._process is not None:
+            self._process.relax()
+        self._active, self._cancelling = "", False
+        self._events.append(event)
+
+    def _ended(self, process: WorkerProcess, sentence: str) -> None:
+        with self._lock:
+            if self._process is not process:
+                return
+            self._process = None
+            self._idle_state = State.STOPPED
+            if self._active and not (sentence or self._cancelling or self._acknowledged):
+                self._send_line()  # it had just said goodbye for idling when the request came: once more
+            elif self._active and self._cancelling:
+                self._finish(Event(EventKind.CANCELLED, self._active))
+            elif self._active:
+                told = sentence or "The worker process ended before it was done; try again."
+                self._finish(Event(EventKind.FAILED, self._active, told, Cause.WORKER))
+            elif not self._closed:
+                self._events.append(Event(EventKind.ENDED, sentence=sentence))
+
+    def _own_folder(self) -> Path:
+        """The client's folder, which only this user can read. The worker removes it when Blender is killed."""
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
+            # Also runs when Blender ends without having disabled the add-on
+            self._remove = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+            threading.Thread(target=_remove_stale, args=(self._folder.parent,), daemon=True).start()
+        elif not self._folder.is_dir():  # some systems clear their temporary folder every few days
+            self._folder.mkdir(mode=0o700)
+        return self._folder
+
+    def _new_folder(self) -> Path:
+        with self._lock:
+            return Path(tempfile.mkdtemp(prefix="run_", dir=self._own_folder()))
+
+    def _drop_folder(self) -> None:
+        if self._remove is not None:
+            self._remove()
+        self._folder = self._remove = None
+
+
+def _fields(message: Message) -> dict[str, Any]:
+    return {name: value for name, value in message.items() if name != "type"}
+
+
+def _cause(name: str) -> Cause:
+    try:
+        return Cause(name)
+    except ValueError:
+        return Cause.DEFECT
+
+
+def _remove_stale(parent: Path) -> None:
+    """Remove folders that a Blender and its worker left behind when both were killed at once (a power cut)."""
+    for folder in parent.glob(FOLDER_PREFIX + "*"):
+        try:
+            if folder.stat().st_mtime < time.time() - _STALE:
+                shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            continue

@@ -40,6 +40,7 @@ __all__ = ["UnreadableWeights", "WeightsFile", "load_model", "open_weights", "sa
 
 METADATA_CONFIG = "pifuhd_config"
 METADATA_PARTS = "pifuhd_parts"
+COPIED_AT_ONCE = 2**27  # bytes; small beside a model, large beside the milliseconds that opening takes
 
 
 def load_model(path: Path | str, device: torch.device | str = "cpu") -> MultiLevelPIFu:
@@ -138,7 +139,12 @@ def save_weights(
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(path.name + ".part")
     try:
+        unfinished.touch()
+        permissions = (
+            unfinished.stat().st_mode
+        )  # those of any new file here; save_file's are its owner's alone
         save_file(tensors, unfinished, metadata=metadata)
+        unfinished.chmod(permissions)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -168,7 +174,21 @@ class _SafetensorsFile:
         prefix = f"{part}."
         with self._open() as file:
             keys = [key for key in file.keys() if key.startswith(prefix)]  # noqa: SIM118  not a dict
-            return {key[len(prefix) :]: computable(file.get_tensor(key)) for key in keys}
+            if all(file.get_slice(key).get_dtype() == "F32" for key in keys):
+                return {key[len(prefix) :]: file.get_tensor(key) for key in keys}
+        # What is copied anyway is read by groups, each from a map of its own, so that pages already copied go
+        state: dict[str, Tensor] = {}
+        while keys:
+            taken = 0
+            with self._open() as file:
+                while keys and taken < COPIED_AT_ONCE:
+                    key = keys.pop()
+                    stored = file.get_tensor(key)
+                    tensor = computable(stored)
+                    # one tensor left as it is would hold the whole map
+                    state[key[len(prefix) :]] = stored.clone() if tensor is stored else tensor
+                    taken += tensor.nbytes
+        return state
 
     def _open(self) -> Any:  # noqa: ANN401  safetensors has no type for it
         try:

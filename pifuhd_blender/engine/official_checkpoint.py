@@ -18,6 +18,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from .memory import is_out_of_memory
 from .model_config import PARTS, ModelConfig, Part
 from .weights_layout import (
     UnreadableWeights,
@@ -114,10 +115,8 @@ class OfficialFile:
         try:
             with torch.serialization.safe_globals([argparse.Namespace]):
                 top = torch.load(self.path, map_location="cpu", weights_only=True, mmap=self.mapped)
-        except MemoryError:
-            raise
         except Exception as error:  # a damaged file fails anywhere in torch's reader
-            if "allocate memory" in str(error):
+            if is_out_of_memory(error):
                 raise
             if "Unsupported" in str(error) or "GLOBAL" in str(error):
                 raise UnreadableWeights(

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from pifuhd_blender.engine.checkpoint import load_model, open_weights, save_weights
 from pifuhd_blender.engine.errors import EngineError
 from pifuhd_blender.engine.model import MultiLevelPIFu
+from pifuhd_blender.engine.model_config import Pix2PixHDConfig
 from pifuhd_blender.engine.weights_layout import UnreadableWeights
 from tests.engine.official_fixtures import SMALL, load_fixture, official_contents, write_official
 
@@ -43,6 +46,41 @@ def test_a_saved_model_comes_back_equal_and_in_eval_mode(tmp_path: Path, model: 
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_a_saved_file_is_as_readable_as_any_new_file(tmp_path: Path, model: MultiLevelPIFu) -> None:
+    path, other = tmp_path / "model.safetensors", tmp_path / "other"
+    save_weights(path, SMALL, model)
+    other.touch()
+    assert path.stat().st_mode == other.stat().st_mode
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the kernel's account of private memory")
+def test_loading_takes_no_private_memory_for_weights_stored_as_float32(tmp_path: Path) -> None:
+    config = dataclasses.replace(SMALL, normals=Pix2PixHDConfig(width=16))  # two generators of 46 MB
+    path = tmp_path / "wide.safetensors"
+    save_weights(path, config, MultiLevelPIFu(config))
+    loaded = load_model(path)
+    before = memory_of_kind("RssAnon")
+    numbers = sum(value.numel() for value in loaded.part("normals").parameters())
+    assert numbers * 4 > 80e6
+    assert memory_of_kind("RssAnon") - before < 10e6  # the modules themselves, and whatever else runs
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the kernel's account of mapped memory")
+def test_a_half_precision_file_does_not_stay_mapped_beside_its_copy(tmp_path: Path) -> None:
+    config = dataclasses.replace(SMALL, normals=Pix2PixHDConfig(width=16))
+    path = tmp_path / "wide.safetensors"
+    save_weights(path, config, MultiLevelPIFu(config), dtype=torch.float16)
+    before = memory_of_kind("RssFile")
+    state = load_model(path).state("normals")
+    assert sum(value.nbytes for value in state.values()) > 80e6
+    assert memory_of_kind("RssFile") - before < 10e6  # code pages of libraries may come in meanwhile
+
+
+def memory_of_kind(name: str) -> int:
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
+
+
 def test_parts_load_when_they_are_needed_and_only_then(tmp_path: Path, model: MultiLevelPIFu) -> None:
     path = tmp_path / "model.safetensors"
     save_weights(path, SMALL, model)
@@ -60,10 +98,11 @@ def test_half_precision_files_keep_small_tensors_and_compute_in_float32(
     stored = load_file(path)
     assert {value.dtype for value in stored.values() if value.ndim > 1} == {torch.float16}
     assert {value.dtype for value in stored.values() if value.ndim < 2} == {torch.float32}
-    for key, value in load_model(path).state("coarse").items():
+    exact, loaded = model.state("coarse"), load_model(path).state("coarse")
+    assert exact.keys() == loaded.keys()
+    for key, value in loaded.items():
         assert value.dtype == torch.float32
-        # half precision keeps 11 bits
-        torch.testing.assert_close(value, model.state("coarse")[key], rtol=2**-11, atol=1e-7)
+        torch.testing.assert_close(value, exact[key], rtol=2**-11, atol=1e-7)  # half precision keeps 11 bits
 
 
 def test_without_its_fine_level_the_file_says_so(tmp_path: Path, model: MultiLevelPIFu) -> None:

@@ -119,7 +119,7 @@ def replace_process(python: Path, arguments: list[str]) -> int:
 
 
 def run_guarded(main: Callable[[], int]) -> None:
-    """Run a script's ``main`` and end the process; a problem of the environment is a sentence and status 1."""
+    """Run a script's ``main``, then end; a problem of the environment is one sentence and status 1."""
     try:
         status = main()
     except EnvironmentProblem as problem:

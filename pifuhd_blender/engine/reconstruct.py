@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a photo to a mesh: the one file that knows the whole way.
+
+A :class:`Reconstructor` opens its model once and reconstructs as many photos as it is given. It reports
+stages, stops soon when asked, frees each network when its stage is done and steps down when memory runs out.
+Imports the engine and torch. Never here: how any stage does its work, files written, processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import gc
+import threading
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from . import cleanup, peak_memory
+from .camera import Subject, box_to_world, crop_subject, frame_person
+from .colour import colour_vertices
+from .device import (
+    DeviceChoice,
+    choose_device,
+    free_cached_memory,
+    peak_device_memory,
+    reset_peak_device_memory,
+    wait_for,
+)
+from .errors import Cancelled
+from .held_model import HeldModel
+from .interruption import Asked, LeavableThread, ListeningNetworks
+from .matting import find_matte
+from .memory import Effort, with_less
+from .mesh import Mesh, is_watertight
+from .model import CoarseFeatures, FineFeatures, MultiLevelPIFu
+from .model_config import Part
+from .photo import Photo, load_photo
+from .progress import Report, Stages, part_of
+from .result import Result
+from .settings import Settings
+from .surface import Surface, extract_surface
+
+__all__ = ["Reconstructor", "Result", "Settings"]
+
+# Seconds on two CPU cores, measured with the compact model at 256; a guess to divide the progress by until
+# the first run has measured its own.
+_SECONDS = {
+    "photo": 0.3,
+    "matte": 1.5,
+    "model": 0.3,
+    "normals": 1.5,
+    "features": 2.0,
+    "surface": 6.0,
+    "mesh": 1.0,
+    "colours": 0.5,
+}
+_OFFICIAL_FACTORS = {"model": 3.0, "normals": 12.0, "features": 20.0, "surface": 8.0}
+_FINENESS_FACTORS = {128: 0.4, 256: 1.0, 512: 4.0, 1024: 16.0}
+
+_CHUNK = {"cpu": 10_000, "cuda": 200_000, "mps": 50_000}  # points in one question to the MLPs
+
+
+@dataclass(frozen=True)
+class _Features:
+    """What the networks made of a picture: all that the surface needs."""
+
+    coarse: CoarseFeatures
+    fine: FineFeatures | None
+
+
+class Reconstructor:
+    """Opens a model once and reconstructs photos with it.
+
+    Parameters
+    ----------
+    model : str or path
+        ``compact``, the model that ships with the package, or a file: the official ``pifuhd.pt`` or a
+        ``.safetensors``.
+    device : {"auto", "cpu", "cuda", "mps"}
+        ``auto`` takes a graphics card where there is one.
+
+    Raises
+    ------
+    EngineError
+        The device or the model file is not there. What the file holds is seen in the first run.
+    """
+
+    def __init__(self, model: str | Path = "compact", device: DeviceChoice = "auto") -> None:
+        self.device = choose_device(device)
+        self.model = HeldModel(model)
+        self._thread = LeavableThread("reconstruction")
+        self._running = threading.Lock()
+        self._measured: dict[int, dict[str, float]] = {}
+
+    def reconstruct(
+        self,
+        photo: Photo | Path | str,
+        settings: Settings | None = None,
+        *,
+        progress: Report | None = None,
+        cancelled: Asked | None = None,
+    ) -> Result:
+        """Make a mesh of the person in a photo.
+
+        Parameters
+        ----------
+        photo : Photo or path
+        settings : Settings, optional
+        progress : callable, optional
+            Told, in this thread, the stage's name, the fraction of the whole from 0 to 1, and words for it.
+        cancelled : callable, optional
+            Asked, in this thread and about every 0.05 s, whether to stop.
+
+        Raises
+        ------
+        UnusableInput
+            The picture or a setting is no good as it is.
+        Cancelled
+            As asked. What was under way ends by itself a moment later; a next run waits for that.
+        EngineError
+            Anything else that can be said in a sentence, out of memory on every step included.
+        RuntimeError
+            Another thread is in the middle of this method.
+        """
+        wanted = settings or Settings()
+        if not self._running.acquire(blocking=False):
+            raise RuntimeError("one reconstruction at a time: use a Reconstructor a thread")
+        try:
+            return self._thread.run(
+                lambda report, asked: self._with_less_memory(photo, wanted, report, asked),
+                progress,
+                cancelled,
+            )
+        finally:
+            self._running.release()
+
+    def release(self) -> None:
+        """Free the model's memory; the next run loads it again."""
+        self.model.release()
+        self._free_memory()
+
+    def _with_less_memory(
+        self, photo: Photo | Path | str, settings: Settings, report: Report, asked: Asked
+    ) -> Result:
+        peak_memory.reset()
+        reset_peak_device_memory(self.device)
+        start = time.perf_counter()
+
+        def run(effort: Effort) -> Result:
+            stages = Stages(report, self._expected_seconds(settings.resolution))
+            return _Run(self.model, settings, effort, stages, asked).result(photo)
+
+        result, effort, words = with_less(run, Effort(self.device), release=self._free_memory)
+        self._measured[settings.resolution] = result.seconds
+        return dataclasses.replace(
+            result,
+            seconds={**result.seconds, "total": time.perf_counter() - start},
+            peak_memory_mb=peak_memory.peak_megabytes(),
+            peak_device_memory_mb=peak_device_memory(effort.device),
+            warnings=(*result.warnings, *words),
+        )
+
+    def _free_memory(self) -> None:
+        gc.collect()
+        free_cached_memory(self.device)
+
+    def _expected_seconds(self, resolution: int) -> dict[str, float]:
+        if resolution in self._measured:
+            return self._measured[resolution]
+        factors = _OFFICIAL_FACTORS if self.model.kind == "official" else {}
+        seconds = {stage: value * factors.get(stage, 1.0) for stage, value in _SECONDS.items()}
+        for stage in ("surface", "mesh", "colours"):
+            seconds[stage] *= _FINENESS_FACTORS[resolution]
+        return seconds
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One photo on its way, with one effort; lives in the reconstructor's thread."""
+
+    held: HeldModel
+    settings: Settings
+    effort: Effort
+    stages: Stages
+    asked: Asked
+
+    def result(self, source: Photo | Path | str) -> Result:
+        with self._stage("photo", "Reading the photo"):
+            photo = source if isinstance(source, Photo) else load_photo(source)
+        with self._stage("matte", "Finding the person") as progress:
+            matte = find_matte(
+                photo, self.settings.matte, self.settings.box, progress=progress, cancelled=self.asked
+            )
+            subject = crop_subject(photo, matte, frame_person(matte))
+        with self._stage("model", "Opening the model"):
+            model = self.held.opened(self.effort.device, self.asked)
+        with torch.inference_mode():
+            front, back, features = self._networks(model, subject)
+            surface = self._surface(model, features, subject)
+        del features
+        free_cached_memory(self.effort.device)
+        with self._stage("mesh", "Cleaning the mesh"):
+            mesh = self._clean(Mesh(surface.vertices, surface.faces))
+        with self._stage("colours", "Colouring the mesh"):
+            colours = None
+            if self.settings.colours:
+                colours = colour_vertices(mesh.vertices, mesh.faces, subject, self.settings.unseen)
+            vertices, faces = box_to_world(mesh.vertices, mesh.faces, self.settings.height_m)
+            mesh = Mesh(vertices, faces, colours)
+        return Result(
+            mesh=mesh,
+            watertight=is_watertight(mesh),
+            photo=photo,
+            matte=matte,
+            subject=subject,
+            front=front,
+            back=back,
+            evaluations=surface.evaluations,
+            seconds=self.stages.seconds,
+            peak_memory_mb=0.0,  # measured around the whole
+            peak_device_memory_mb=None,
+            warnings=(*photo.warnings, *matte.warnings),
+            model_name=self.held.name,
+            model_sha256=self.held.sha256,
+            device=self.effort.device,
+            settings=self.settings,
+        )
+
+    @contextlib.contextmanager
+    def _stage(self, name: str, words: str) -> Generator[Callable[[float], None]]:
+        """A stage that is neither begun nor counted as done once the user asked to stop."""
+        self._poll()
+        with self.stages.stage(name, words) as progress:
+            yield progress
+            wait_for(self.effort.device)
+        self._poll()
+
+    def _poll(self) -> None:
+        if self.asked():
+            raise Cancelled
+
+    def _networks(
+        self, model: MultiLevelPIFu, subject: Subject
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], _Features]:
+        """Normal maps (512, 512, 3) and features."""
+        image, matte, image_fine, matte_fine = (
+            torch.from_numpy(array)[None].to(self.effort.device)
+            for array in (
+                subject.image_512,
+                subject.matte_512[None],
+                subject.image_1024,
+                subject.matte_1024[None],
+            )
+        )
+        with self._stage("normals", "Seeing front and back") as progress:
+            with self._network(model, "normals", progress):
+                front, back = model.normals(image, matte)
+            self._leave("normals")
+        with self._stage("features", "Understanding the picture") as progress:
+            has_fine = model.config.fine is not None
+            middle = 0.4 if has_fine else 1.0
+            with self._network(model, "coarse", part_of(progress, 0.0, middle)):
+                coarse = model.coarse_features(image, matte, front, back)
+            fine = None
+            if has_fine:
+                with self._network(model, "fine", part_of(progress, middle, 1.0)):
+                    fine = model.fine_features(image_fine, matte_fine, front, back)
+        return _to_picture(front), _to_picture(back), _Features(coarse, fine)
+
+    @contextlib.contextmanager
+    def _network(
+        self, model: MultiLevelPIFu, part: Part, progress: Callable[[float], None]
+    ) -> Generator[None]:
+        """Load a part, and let its networks listen and report."""
+        layers = model.part(part).modules()
+        convolutions = sum(isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) for layer in layers)
+        half = torch.autocast(self.effort.device.split(":")[0], torch.float16, enabled=self.effort.half)
+        with half, ListeningNetworks(self.asked, progress, convolutions):
+            yield
+
+    def _leave(self, part: Part) -> None:
+        self.held.leave(part, always=self.effort.chunk_scale < 1)
+
+    def _surface(self, model: MultiLevelPIFu, features: _Features, subject: Subject) -> Surface:
+        def occupancy(points: NDArray[np.float32]) -> NDArray[np.float32]:
+            asked = torch.from_numpy(points).to(self.effort.device).T[None]  # (1, 3, n)
+            return model.query(asked, features.coarse, features.fine)[0].float().cpu().numpy()
+
+        chunk = int(_CHUNK[self.effort.device.split(":")[0]] * self.effort.chunk_scale)
+        with self._stage("surface", "Finding the surface") as progress:
+            surface = extract_surface(
+                occupancy,
+                self.settings.resolution,
+                silhouette=subject.matte_512 > 0.5,
+                progress=progress,
+                cancelled=self.asked,
+                chunk=chunk,
+            )
+            self._leave("coarse")
+            if features.fine is not None:
+                self._leave("fine")
+        return surface
+
+    def _clean(self, mesh: Mesh) -> Mesh:
+        """One closed piece, smoothed and of few enough faces; in the frame it comes in."""
+        mesh = cleanup.close_holes(cleanup.main_component(mesh))
+        self._poll()
+        if self.settings.smoothing:
+            mesh = cleanup.smooth(mesh, self.settings.smoothing)
+            self._poll()
+        if self.settings.face_budget is not None:
+            mesh = cleanup.simplify(mesh, self.settings.face_budget)
+        return cleanup.orient_outward(mesh)
+
+
+def _to_picture(normals: Tensor) -> NDArray[np.float32]:
+    """(1, 3, S, S) on any device to (S, S, 3)."""
+    return normals[0].float().permute(1, 2, 0).cpu().numpy()

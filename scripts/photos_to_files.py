@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What scripts/reconstruct.py does once the engine's packages are there: photos in, meshes and reports out.
+
+Imports the engine and tqdm. Files appear under their names only when they are whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from pifuhd_blender.engine.box import Box
+from pifuhd_blender.engine.errors import EngineError, UnusableInput
+from pifuhd_blender.engine.mesh import FORMATS, save
+from pifuhd_blender.engine.preview import PreviewPictures, render_preview
+from pifuhd_blender.engine.reconstruct import Reconstructor
+from pifuhd_blender.engine.result import Result
+from pifuhd_blender.engine.settings import Settings
+from project_environment import say
+
+__all__ = ["reconstruct_all", "report_of"]
+
+_log = logging.getLogger(__name__)
+
+WRITTEN, FAILED, UNUSABLE = 0, 1, 2
+
+
+def reconstruct_all(options: argparse.Namespace) -> int:
+    """Reconstruct every photo in turn; one that fails does not keep the others from being done.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        As the parser of scripts/reconstruct.py gives it.
+
+    Returns
+    -------
+    int
+        0 when every mesh was written, 2 when at least one input was unusable, 1 when anything else failed.
+    """
+    try:
+        settings = _settings(options)
+        targets = _targets(options.photos, options.output)
+        reconstructor = Reconstructor(options.model, options.device)
+    except EngineError as error:
+        return _explained(error)
+    status = WRITTEN
+    for photo, target in zip(options.photos, targets, strict=True):
+        try:
+            result = _with_bar(reconstructor, photo, settings)
+            save(result.mesh, target)
+            if options.preview is not None:
+                _write_whole(options.preview, _preview_png(result))
+            if options.report is not None:
+                report = json.dumps(report_of(result, photo), indent=2, ensure_ascii=False)
+                _write_whole(options.report, (report + "\n").encode())
+        except EngineError as error:
+            failed = _explained(error, photo)
+            status = failed if status in (WRITTEN, UNUSABLE) else status
+            continue
+        for warning in result.warnings:
+            say(f"{photo.name}: {warning}")
+        size = f"{len(result.mesh.vertices):,} vertices, {len(result.mesh.faces):,} faces"
+        print(f"{target} ({size}, {result.seconds['total']:.1f} s on {result.device})", flush=True)
+    return status
+
+
+def report_of(result: Result, photo: Path) -> dict[str, Any]:
+    """One reconstruction as plain data; boxes are x, y, width, height in pixels of the photo."""
+    extent = np.ptp(result.mesh.vertices, axis=0)
+    return {
+        "photo": str(photo),
+        "box": list(astuple(result.subject.box)),
+        "people": [list(astuple(person)) for person in result.matte.people],
+        "vertices": len(result.mesh.vertices),
+        "faces": len(result.mesh.faces),
+        "watertight": result.watertight,
+        "height_m": round(float(extent[2]), 4),
+        "resolution": result.settings.resolution,
+        "points_evaluated": result.evaluations,
+        "seconds": {stage: round(seconds, 3) for stage, seconds in result.seconds.items()},
+        "peak_memory_mb": round(result.peak_memory_mb),
+        "peak_device_memory_mb": _rounded(result.peak_device_memory_mb),
+        "model": {"name": result.model_name, "sha256": result.model_sha256},
+        "device": result.device,
+        "warnings": list(result.warnings),
+    }
+
+
+def _rounded(number: float | None) -> int | None:
+    return None if number is None else round(number)
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    return Settings(
+        resolution=options.resolution,
+        height_m=options.height,
+        matte=options.matte,
+        box=Box(*options.box) if options.box else None,
+        unseen=options.unseen,
+        smoothing=options.smoothing,
+        face_budget=options.faces,
+    )
+
+
+def _targets(photos: list[Path], output: Path) -> list[Path]:
+    """One mesh file for each photo; the folder is there afterwards."""
+    single = output.suffix.lower() in FORMATS and not output.is_dir()
+    targets = [output] if single else [output / f"{photo.stem}.glb" for photo in photos]
+    if len(set(targets)) < len(targets):
+        twice = next(target for target in targets if targets.count(target) > 1)
+        raise UnusableInput(f"Two photos would become {twice}; rename one, or do them one by one.")
+    folder = targets[0].parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnusableInput(f"The folder {folder} can't be made: {error.strerror}.") from error
+    return targets
+
+
+def _with_bar(reconstructor: Reconstructor, photo: Path, settings: Settings) -> Result:
+    """Reconstruct with a bar that names the stage and the time left; none where nobody watches."""
+    form = "{desc:<26}{percentage:3.0f}% |{bar:30}| {elapsed} so far, {remaining} left"
+    with tqdm(total=1.0, bar_format=form, disable=None, leave=False) as bar:
+
+        def show(_stage: str, fraction: float, words: str) -> None:
+            bar.set_description_str(words, refresh=False)
+            bar.update(fraction - bar.n)
+
+        return reconstructor.reconstruct(photo, settings, progress=show)
+
+
+def _preview_png(result: Result) -> bytes:
+    pictures = PreviewPictures(
+        photo=result.photo.rgb,
+        alpha=result.photo.alpha,
+        box=result.subject.box,
+        matte=result.subject.matte_512,
+        front=result.front,
+        back=result.back,
+    )
+    sheet = render_preview(result.mesh, pictures)
+    fine, encoded = cv2.imencode(".png", sheet[:, :, ::-1])
+    if not fine:
+        raise EngineError("The preview could not be encoded as PNG.")
+    return encoded.tobytes()
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise EngineError(f"{path} could not be written: {error.strerror}.") from error
+
+
+def _explained(error: EngineError, photo: Path | None = None) -> int:
+    """Say the sentence (and where, for who debugs) and give its status."""
+    _log.info("the cause", exc_info=error)
+    say(f"{photo.name}: {error}" if photo else str(error))
+    return UNUSABLE if isinstance(error, UnusableInput) else FAILED

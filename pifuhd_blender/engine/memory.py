@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What to do when memory runs out: the same again with less, and say so.
 
-The ladder is: smaller chunks, then half precision, then the CPU. May import the standard library only; torch is asked
-for by whoever calls. Never here: what a run does, messages, guesses about free memory.
+The ladder is: smaller chunks, then half precision, then the CPU. May import the standard library only; torch
+is asked for by whoever calls. Never here: what a run does, messages, guesses about free memory.
 """
 
 from __future__ import annotations
@@ -78,7 +78,10 @@ def efforts_below(first: Effort) -> Iterator[tuple[Effort, str]]:
     effort = first
     if effort.chunk_scale > 0.25:
         effort = replace(effort, chunk_scale=0.25)
-        yield effort, f"Memory ran out on {_device_words(first)}, so the points were evaluated in smaller chunks."
+        yield (
+            effort,
+            f"Memory ran out on {_device_words(first)}, so the points were evaluated in smaller chunks.",
+        )
     if effort.device != "cpu":
         if not effort.half:
             effort = replace(effort, half=True)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One file from the network: resumed, checked, never there half.
 
-May import the standard library only. Never here: which files, and whether the network may be used; the caller has
-asked. What is fetched lies beside its place as ``NAME.part`` until it is complete and right.
+May import the standard library only. Never here: which files, and whether the network may be used; the caller
+has asked. What is fetched lies beside its place as ``NAME.part`` until it is complete and right.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class _Broken(Exception):
 class _SafeRedirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects, but never from https to anything less."""
 
-    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:  # noqa: ANN401, D102
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:  # noqa: ANN401
         if req.full_url.startswith("https:") and not newurl.startswith("https:"):
             raise urllib.error.HTTPError(newurl, code, "redirected to an unsafe address", headers, fp)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
@@ -91,7 +91,8 @@ def fetch_file(
             report.line(troubles[-1])
     else:
         raise RuntimeProblem(
-            f"{target.name} could not be downloaded ({'; '.join(troubles)}). Check the connection (or the proxy) "
+            f"{target.name} could not be downloaded ({'; '.join(troubles)}). Check the connection (or the "
+            "proxy) "
             "and try again: it goes on where it stopped."
         )
     report.words(f"Checking {target.name}")
@@ -118,7 +119,9 @@ def fetch_json(address: str) -> Any:  # noqa: ANN401 - whatever the address says
         with _open(address, {}) as answer:
             return json.loads(answer.read(32 << 20))
     except _Broken as broken:
-        raise RuntimeProblem(f"{_host(address)} can't be reached ({broken.why}); check the connection.") from None
+        raise RuntimeProblem(
+            f"{_host(address)} can't be reached ({broken.why}); check the connection."
+        ) from None
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise RuntimeProblem(f"{_host(address)} did not answer as it should ({error}); try again.") from error
 
@@ -156,8 +159,8 @@ def _fetch_rest(address: str, part: Path, report: Report, size: int) -> None:
     report.check()
     have = part.stat().st_size if part.exists() else 0
     known = _remembered(part)
-    # Another mirror may hold another file, and a file may change: what was begun is only gone on with when the server
-    # confirms that it is the same one
+    # Another mirror may hold another file, and a file may change: what was begun is only gone on with when
+    # the server confirms that it is the same one
     if have and (known.get("address") != address or not known.get("tag")):
         have = 0
     headers = {"Range": f"bytes={have}-", "If-Range": known["tag"]} if have else {}
@@ -200,7 +203,9 @@ def _copy(answer: Any, file: IO[bytes], have: int, whole: int, report: Report) -
         try:
             file.write(block)
         except OSError as error:
-            raise RuntimeProblem(f"{name} can't be written ({error.strerror}); make room and try again.") from error
+            raise RuntimeProblem(
+                f"{name} can't be written ({error.strerror}); make room and try again."
+            ) from error
         have += len(block)
         if whole:
             report.fraction(have / whole)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The private Python environment that the engine runs in: planned, made, looked at, mended, removed.
 
-Made by uv from the exact pins in ``requirements.txt``, in a folder that the caller names and that outlives an update of
-the add-on. A new one is made beside its place and moved there when it works, so there is never half of one. May import
-the standard library only. Never here: bpy, and the network unless ``online`` says that the user allows it.
+Made by uv from the exact pins in ``requirements.txt``, in a folder that the caller names and that outlives an
+update of the add-on. A new one is made beside its place and moved there when it works, so there is never half
+of one. May import the standard library only. Never here: bpy, and the network unless ``online`` says that the
+user allows it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -141,7 +143,9 @@ class Environment:
         free = free_space(self.root)
         refusal = ""
         if options.wheels is None and not online:
-            refusal = "Installing needs the network, and online access is off; allow it, or name a folder of wheels."
+            refusal = (
+                "Installing needs the network, but online access is off; allow it or name a folder of wheels."
+            )
         elif options.wheels is not None and not options.wheels.is_dir():
             refusal = f"{options.wheels} is no folder; choose the folder that holds the wheels."
         elif options.wheels is None and (sys.platform, machine()) in _WITHOUT_TORCH:
@@ -161,16 +165,22 @@ class Environment:
             return State(Condition.MISSING, "The Python environment is not installed.")
         if not facts or not python.exists():  # exists() also tells a link to a Python that was removed
             return State(
-                Condition.BROKEN, "The Python environment is damaged; press Repair to make it anew.", None, facts
+                Condition.BROKEN,
+                "The Python environment is damaged; press Repair to make it anew.",
+                None,
+                facts,
             )
         if facts.get("pins") != self._pins():
             return State(
                 Condition.OUTDATED,
-                "The Python environment was made for another version of this add-on; press Repair to renew it.",
+                "The Python environment was made for another version of this add-on; press Repair to renew "
+                "it.",
                 python,
                 facts,
             )
-        words = f"Python {facts.get('python', '?')}, torch {facts.get('torch', '?')}, {facts.get('device', '?')}"
+        words = (
+            f"Python {facts.get('python', '?')}, torch {facts.get('torch', '?')}, {facts.get('device', '?')}"
+        )
         return State(Condition.READY, words, python, facts)
 
     def install(self, options: Options, *, online: bool) -> Job[State]:
@@ -181,7 +191,7 @@ class Environment:
         return Job("Installing", lambda report: self._install(options, online, report))
 
     def remove(self) -> Job[int]:
-        """Remove the environment, its Python, uv and caches; the job's result is the number of bytes freed."""
+        """Remove the environment, its Python, uv and caches; the job's result is the bytes freed."""
         return Job("Removing", self._remove)
 
     def _install(self, options: Options, online: bool, report: Report) -> State:  # noqa: FBT001 - private
@@ -241,19 +251,25 @@ class Environment:
         report.fraction(0.92)
         return check_python(environment_python(self._fresh), report)
 
-    def _run(self, command: list[str], report: Report, environment: dict[str, str], tick: object = None) -> None:
+    def _run(
+        self,
+        command: list[str],
+        report: Report,
+        environment: dict[str, str],
+        tick: Callable[[], None] | None = None,
+    ) -> None:
         status, lines = run_logged(
             command,
             report,
             folder=self.root,
             environment=environment,
-            on_tick=tick if callable(tick) else None,
+            on_tick=tick,
         )
         if status != 0:
             raise RuntimeProblem(f"{uv_sentence(lines)} The whole log is {self.root / 'install.log'}.")
 
     def _uv_variables(self) -> dict[str, str]:
-        """uv's environment: everything below our folder, nothing registered anywhere, plain text out.
+        """The environment of uv: everything below our folder, nothing registered anywhere, plain text out.
 
         The user's own UV_... settings (mirrors, certificates, find-links) hold.
         """
@@ -320,9 +336,15 @@ class Environment:
 
 
 _WITHOUT_TORCH = {
-    ("darwin", "x86_64"): "PyTorch has no builds for Intel Macs any more (the last was 2.2); make a Python with "
+    (
+        "darwin",
+        "x86_64",
+    ): "PyTorch has no builds for Intel Macs any more (the last was 2.2); make a Python with "
     "torch 2.2 yourself and name it in the preferences.",
-    ("win32", "arm64"): "The engine's packages have no builds for Windows on ARM yet; name a folder of wheels or a "
+    (
+        "win32",
+        "arm64",
+    ): "The engine's packages have no builds for Windows on ARM yet; name a folder of wheels or a "
     "Python of your own.",
 }
 

@@ -72,7 +72,8 @@ def remove_folder(folder: Path) -> None:
     doomed = folder.with_name(f"{folder.name}.removed-{time.time_ns():x}")
     _patiently(lambda: folder.rename(doomed), f"{folder} is in use; end what uses it and try again.")
     _patiently(
-        lambda: _delete(doomed), f"{doomed} could not be removed wholly; remove it by hand when Blender is closed."
+        lambda: _delete(doomed),
+        f"{doomed} could not be removed wholly; remove it by hand when Blender is closed.",
     )
 
 

@@ -44,7 +44,7 @@ class Snapshot:
 
 
 class Report:
-    """What the work reports with. All of it may be called from the work's thread only."""
+    """What passes between the work and whoever watches it; every method may be called from any thread."""
 
     def __init__(self) -> None:
         self._stop = threading.Event()
@@ -77,6 +77,22 @@ class Report:
         """The last 2000 log lines."""
         with self._lock:
             return list(self._lines)
+
+    def told(self) -> tuple[str, float]:
+        """The last words, and how much is done."""
+        with self._lock:
+            return self._words, self._fraction
+
+    def take_lines(self) -> list[str]:
+        """Log lines since the last call."""
+        with self._lock:
+            lines = list(self._fresh)
+            self._fresh.clear()
+            return lines
+
+    def stop(self) -> None:
+        """The user asks to stop."""
+        self._stop.set()
 
     @property
     def stopping(self) -> bool:
@@ -116,16 +132,12 @@ class Job(Generic[T]):
 
     def snapshot(self) -> Snapshot:
         """Where it stands now."""
-        report = self._report
-        with report._lock:  # noqa: SLF001 - Report is this file's
-            return Snapshot(self._state, report._words, report._fraction)  # noqa: SLF001
+        words, fraction = self._report.told()
+        return Snapshot(self._state, words, fraction)
 
     def new_lines(self) -> list[str]:
         """Log lines since the last call."""
-        with self._report._lock:  # noqa: SLF001
-            lines = list(self._report._fresh)  # noqa: SLF001
-            self._report._fresh.clear()  # noqa: SLF001
-            return lines
+        return self._report.take_lines()
 
     def log(self) -> list[str]:
         """The last 2000 log lines."""
@@ -138,7 +150,7 @@ class Job(Generic[T]):
 
     def cancel(self) -> None:
         """Ask it to stop and to take back what is half made. Returns at once."""
-        self._report._stop.set()  # noqa: SLF001
+        self._report.stop()
 
     def join(self, seconds: float | None = None) -> bool:
         """Wait for its end (scripts, tests and quitting); False when it still runs after ``seconds``."""
@@ -152,11 +164,12 @@ class Job(Generic[T]):
             self._end(JobState.CANCELLED, str(stopped))
         except RuntimeProblem as problem:
             self._end(JobState.FAILED, str(problem))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the panel must learn of the end
             _log.exception("%s failed unexpectedly", self.name)
             self._end(
                 JobState.FAILED,
-                f"{self.name} stopped at an unexpected error ({type(error).__name__}: {error}); please report it.",
+                f"{self.name} stopped at an unexpected error ({type(error).__name__}: {error}); please "
+                "report it.",
             )
         else:
             self._report.fraction(1.0)

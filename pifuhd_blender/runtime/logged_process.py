@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A program run to its end inside a job: each line of its output to the job's log, ended at once when cancelled.
+"""A program run to its end inside a job: its lines go to the job's log, and cancelling ends it at once.
 
 May import the standard library only. Never here: what the program's words mean.
 """

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every message between Blender and the worker, and every stage name: this is their only home.
 
-One JSON object a line, ASCII, both ways; each has a ``type`` and the fields listed here. Only plain data crosses;
-arrays travel as ``.npz`` files whose path a message names. May import the standard library alone, because Blender's
-Python and the private one both load it. Never here: pickle, processes, files.
+One JSON object a line, ASCII, both ways; each has a ``type`` and the fields listed here. Only plain data
+crosses; arrays travel as ``.npz`` files whose path a message names. May import the standard library alone,
+because Blender's Python and the private one both load it. Never here: pickle, processes, files.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def encode(kind: Ask | Tell, **fields: Any) -> bytes:  # noqa: ANN401 - JSON's v
     return line
 
 
-def decode(line: bytes, kinds: type[Ask] | type[Tell]) -> Message:
+def decode(line: bytes, kinds: type[Ask | Tell]) -> Message:
     """The message in a line.
 
     Parameters
@@ -143,13 +143,16 @@ def decode(line: bytes, kinds: type[Ask] | type[Tell]) -> Message:
     Returns
     -------
     dict
-        ``type`` is a member of ``kinds``; all fields of that type are there with the right type. Unknown fields stay.
+        ``type`` is a member of ``kinds``; all fields of that type are there with the right type. Unknown
+        fields stay.
 
     Raises
     ------
     BadMessage
         The line is no JSON object of this protocol.
     """
+    if len(line) > MAX_LINE:
+        raise BadMessage(f"a line of more than {MAX_LINE} bytes")
     try:
         value: object = json.loads(line)
     except (ValueError, RecursionError) as error:

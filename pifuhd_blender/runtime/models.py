@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The models there are, what they may be used for, and which files of them are here.
 
-The compact model ships with the add-on. The official one is fetched, or picked as a file, after its licence was agreed to;
-the worker then checks every key of it and writes it as safetensors, which loads faster. May import the standard library
-only. Never here: reading weights (the worker does), and the network unless ``online`` says that the user allows it.
+The compact model ships with the add-on. The official one is fetched, or picked as a file, after its licence
+was agreed to; the worker then checks every key of it and writes it as safetensors, which loads faster. May
+import the standard library only. Never here: reading weights (the worker does), and the network unless
+``online`` says that the user allows it.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ COMPACT = KnownModel(
     title="Compact",
     licence=Licence(
         name="Free for any use",
-        summary="Trained by this project on synthetic people; its results may be used for anything, also commercially.",
+        summary="Trained on synthetic people by this project; use its results for anything, also for money.",
         address="",
         agreement_needed=False,
     ),
@@ -71,9 +72,12 @@ OFFICIAL = KnownModel(
     licence=Licence(
         name="CC BY-NC 4.0",
         summary=(
-            "The official PIFuHD weights belong to Facebook, Inc. and its affiliates and are licensed under Creative "
-            "Commons Attribution-NonCommercial 4.0 International. You may use and share them and what you make with "
-            "them if you name the authors and say what you changed, and only for purposes that are not primarily "
+            "The official PIFuHD weights belong to Facebook, Inc. and its affiliates and are licensed under "
+            "Creative "
+            "Commons Attribution-NonCommercial 4.0 International. You may use and share them and what you "
+            "make with "
+            "them if you name the authors and say what you changed, and only for purposes that are not "
+            "primarily "
             "intended for commercial advantage or monetary compensation. They come without any warranty."
         ),
         address="https://creativecommons.org/licenses/by-nc/4.0/legalcode",
@@ -88,7 +92,7 @@ OFFICIAL = KnownModel(
 
 KNOWN_MODELS = {model.key: model for model in (COMPACT, OFFICIAL)}
 
-# Beginnings of files that torch writes: zip and legacy pickle; and safetensors' length field is followed by "{"
+# How files that torch writes begin: zip and legacy pickle
 _TORCH_HEADS = (b"PK\x03\x04", b"\x80\x02")
 
 
@@ -134,15 +138,21 @@ class ModelShelf:
         agreed = self.agreed(key)
         converted, fetched = self.converted_path(key), self.fetched_path(key)
         if not agreed:
-            return ModelFile(model, None, converted=False, agreed=False, words="Its licence waits for your agreement")
+            return ModelFile(
+                model, None, converted=False, agreed=False, words="Its licence waits for your agreement"
+            )
         if converted.is_file():
             return ModelFile(model, converted, converted=True, agreed=True, words="Installed")
         if fetched.is_file():
-            return ModelFile(model, fetched, converted=False, agreed=True, words="Downloaded, not yet checked")
+            return ModelFile(
+                model, fetched, converted=False, agreed=True, words="Downloaded, not yet checked"
+            )
         half = fetched.with_name(fetched.name + ".part")
         words = f"Not here; {gigabytes(model.size)} to download, or pick your own file"
         if half.is_file():
-            words = f"{gigabytes(half.stat().st_size)} of {gigabytes(model.size)} downloaded; it goes on there"
+            words = (
+                f"{gigabytes(half.stat().st_size)} of {gigabytes(model.size)} downloaded; it goes on there"
+            )
         return ModelFile(model, None, converted=False, agreed=True, words=words)
 
     def agreed(self, key: str) -> bool:
@@ -164,19 +174,20 @@ class ModelShelf:
     def fetch(self, key: str, *, online: bool, addresses: Sequence[str] = ()) -> Job[Path]:
         """Download it; what an interrupted download has is gone on with.
 
-        The job's result is the file, to be converted by the worker (:meth:`.worker_client.WorkerClient.convert` to
-        :meth:`converted_path`), which is also its check; then call :meth:`accept`.
+        The job's result is the file, to be converted by the worker
+        (:meth:`.worker_client.WorkerClient.convert` to :meth:`converted_path`), which is also its check; then
+        call :meth:`accept`.
         """
         return Job("Downloading", lambda report: self._fetch(key, online, addresses, report))
 
     def adopt(self, key: str, file: Path) -> Job[Path]:
-        """Take a file of the user's own for it, where it is; the job's result goes to the worker as after a download."""
+        """Take a file of the user's own, where it is; the result goes to the worker as after a download."""
         return Job("Checking", lambda report: self._adopt(key, file, report))
 
     def accept(self, key: str, *, source: Path, sha256: str) -> None:
-        """The worker has checked ``source`` and written :meth:`converted_path`: remember its checksum, drop the download.
+        """Remember that the worker has checked ``source`` and written :meth:`converted_path`.
 
-        A file of the user's own stays where it is.
+        The download is dropped; a file of the user's own stays where it is.
         """
         if not self.converted_path(key).is_file():
             raise RuntimeProblem("The checked model is not where it should be; try again.")
@@ -188,7 +199,12 @@ class ModelShelf:
         """Remove its files (never one of the user's own); gives the bytes freed. The agreement stays."""
         freed = 0
         fetched = self.fetched_path(key)
-        names = (fetched.name, fetched.name + ".part", fetched.name + ".part.json", self.converted_path(key).name)
+        names = (
+            fetched.name,
+            fetched.name + ".part",
+            fetched.name + ".part.json",
+            self.converted_path(key).name,
+        )
         for path in (self.folder / name for name in names):
             try:
                 size = path.stat().st_size
@@ -196,7 +212,9 @@ class ModelShelf:
             except FileNotFoundError:
                 continue
             except OSError as error:
-                raise RuntimeProblem(f"{path} is in use ({error.strerror}); end the run and try again.") from error
+                raise RuntimeProblem(
+                    f"{path} is in use ({error.strerror}); end the run and try again."
+                ) from error
             freed += size
         return freed
 
@@ -210,9 +228,13 @@ class ModelShelf:
         if not addresses:
             raise RuntimeProblem(f"{model.title} ships with the add-on, so there is nothing to download.")
         if not self.agreed(key):
-            raise RuntimeProblem(f"{model.title} is licensed under {model.licence.name}; read and agree to it first.")
+            raise RuntimeProblem(
+                f"{model.title} is licensed under {model.licence.name}; read and agree to it first."
+            )
         if not online:
-            raise RuntimeProblem("Online access is off; allow it in Blender's preferences, or pick a file of your own.")
+            raise RuntimeProblem(
+                "Online access is off; allow it in Blender's preferences, or pick a file of your own."
+            )
         report.words(f"Downloading {model.title}", 0.0)
         target = self.fetched_path(key)
         sha256 = fetch_file(addresses, target, report, size=model.size, sha256=model.sha256)
@@ -223,14 +245,18 @@ class ModelShelf:
     def _adopt(self, key: str, file: Path, report: Report) -> Path:
         model = KNOWN_MODELS[key]
         if not self.agreed(key):
-            raise RuntimeProblem(f"{model.title} is licensed under {model.licence.name}; read and agree to it first.")
+            raise RuntimeProblem(
+                f"{model.title} is licensed under {model.licence.name}; read and agree to it first."
+            )
         if not file.is_file():
             raise RuntimeProblem(f"{file} is no file; pick the model file itself.")
         self._refuse_strangers(file, remove=False)
         report.words(f"Checking {file.name}")
         sha256 = sha256_of(file, report)
         if model.sha256 and sha256 != model.sha256:
-            raise RuntimeProblem(f"{file.name} is not the published file (its checksum differs); download it again.")
+            raise RuntimeProblem(
+                f"{file.name} is not the published file (its checksum differs); download it again."
+            )
         self._warn_of_change(key, sha256, report)
         return file
 
@@ -239,7 +265,9 @@ class ModelShelf:
         known = self._note(key).get("sha256", "")
         report.line(f"sha256 {sha256}")
         if known and known != sha256:
-            report.line("It differs from the file that was checked here before; the check that follows decides.")
+            report.line(
+                "It differs from the file that was checked here before; the check that follows decides."
+            )
 
     @staticmethod
     def _refuse_strangers(file: Path, *, remove: bool) -> None:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A lock between processes, so that two Blenders don't make the same environment at once.
 
-The system lets go of it when its process ends, however that happens. May import the standard library only. Never waits.
+The system lets go of it when its process ends, however that happens. May import the standard library only.
+Never waits.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from .errors import RuntimeProblem
@@ -23,7 +24,7 @@ __all__ = ["only_one"]
 
 
 @contextlib.contextmanager
-def only_one(path: Path, sentence: str) -> Iterator[None]:
+def only_one(path: Path, sentence: str) -> Generator[None]:
     """Hold the lock file ``path`` while the block runs.
 
     Raises

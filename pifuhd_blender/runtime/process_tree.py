@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A child process that can be ended with everything it started, on every system.
 
-POSIX: a session and process group of its own. Windows: a job object that also ends when this process dies, whatever
-killed it. Both offer the same :class:`ProcessTree`. May import the standard library only. Never blocks longer than
-the waiting time it was given, and never leaves a zombie behind once :meth:`ProcessTree.wait` returned a status.
+POSIX: a session and process group of its own. Windows: a job object that also ends when this process dies,
+whatever killed it. Both offer the same :class:`ProcessTree`. May import the standard library only. Never
+blocks longer than the waiting time it was given, and never leaves a zombie behind once
+:meth:`ProcessTree.wait` returned a status.
 """
 
 from __future__ import annotations
@@ -56,14 +57,14 @@ class ProcessTree:
         stderr: int | IO[Any] = subprocess.DEVNULL,
     ) -> None:
         try:
-            self.process = subprocess.Popen(
+            self.process: subprocess.Popen[bytes] = subprocess.Popen(
                 list(command),
                 cwd=folder,
                 env=dict(environment),
                 stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,
-                bufsize=0,  # a write either reached the pipe or failed; nothing is left to flush after the end
+                bufsize=0,  # a write reached the pipe or failed; nothing is left to flush after the end
                 **_start_options(),
             )
         except OSError as error:
@@ -80,10 +81,11 @@ class ProcessTree:
     if sys.platform == "win32":
 
         def _hold(self) -> None:
-            # Suspended until it is in the job: a virtual environment's python.exe is a launcher that starts the real
-            # one at once, and a child started before the assignment would escape
+            # Suspended until it is in the job: a virtual environment's python.exe is a launcher that starts
+            # the real one at once, and a child started before the assignment would escape
             self._job = Job.create()
-            handle = int(self.process._handle)  # noqa: SLF001 - subprocess offers no other way to the handle
+            # subprocess offers no other way to the handle
+            handle = int(self.process._handle)  # noqa: SLF001  # pyright: ignore[reportAttributeAccessIssue]
             if self._job is not None and not self._job.add(handle):
                 self._job = None
             resume(handle)
@@ -125,10 +127,10 @@ def _start_options() -> dict[str, Any]:
 
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This process's environment without what would bend another Python, plus ``extra``.
+    """The environment of this process without what would bend another Python, plus ``extra``.
 
-    Blender, Steam and virtual environments set variables that make a foreign interpreter load the wrong library or
-    the wrong packages.
+    Blender, Steam and virtual environments set variables that make a foreign interpreter load the wrong
+    library or the wrong packages.
     """
     bending = ("PYTHON", "VIRTUAL_ENV", "CONDA_", "__PYVENV")
     kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(bending)}

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The worker's end of the two pipes, out of reach of everything else in its process.
 
-Libraries print, also from C: so the real standard output is moved to a descriptor nobody else knows, and descriptors 1
-and 2 both lead to the log. May import the standard library only. Never here: what the messages mean.
+Libraries print, also from C: so the real standard output is moved to a descriptor nobody else knows, and
+descriptors 1 and 2 both lead to the log. May import the standard library only. Never here: what the messages
+mean.
 """
 
 from __future__ import annotations

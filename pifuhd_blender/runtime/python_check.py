@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether a Python can run the engine, asked of that Python itself.
 
-For the environment just made and for a Python of the user's own. May import the standard library only. Never here:
-importing any of it into this process.
+For the environment just made and for a Python of the user's own. May import the standard library only. Never
+here: importing any of it into this process.
 """
 
 from __future__ import annotations
@@ -36,13 +36,15 @@ _MODULES = {
 _MARK = "pifuhd-check:"
 _PROBE = f"""
 import importlib, importlib.metadata, json, struct, sys
-found = {{"python": list(sys.version_info[:3]), "bits": 8 * struct.calcsize("P"), "missing": {{}}, "versions": {{}},
+found = {{"python": list(sys.version_info[:3]), "bits": 8 * struct.calcsize("P"), "missing": {{}}, "versions":
+{{}},
          "device": "", "executable": sys.executable}}
 for pair in sys.argv[1:]:
     module, _, package = pair.partition("=")
     try:
         loaded = importlib.import_module(module)
-        found["versions"][package] = str(getattr(loaded, "__version__", "") or importlib.metadata.version(package))
+        found["versions"][package] = str(getattr(loaded, "__version__", "") or
+        importlib.metadata.version(package))
     except Exception as error:
         found["missing"][package] = f"{{type(error).__name__}}: {{error}}"
 if "torch" in found["versions"]:
@@ -96,7 +98,9 @@ def check_python(python: Path, report: Report) -> PythonCheck:
     if python.is_dir():
         python = environment_python(python)
     if not python.is_file():
-        raise RuntimeProblem(f"{python} is no file; choose the Python program itself (python.exe or bin/python).")
+        raise RuntimeProblem(
+            f"{python} is no file; choose the Python program itself (python.exe or bin/python)."
+        )
     report.words(f"Checking {python}")
     pairs = [f"{module}={package}" for module, package in _MODULES.items()]
     # Isolated as the worker will be: neither the current folder nor packages of the user's account count
@@ -119,11 +123,14 @@ def _judge(python: Path, found: dict[str, object]) -> PythonCheck:
     version = ".".join(map(str, numbers))
     if tuple(numbers[:2]) < OLDEST:
         raise RuntimeProblem(
-            f"{python} is Python {version}, but {OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]} is needed; "
+            f"{python} is Python {version}, but {OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]} is "
+            "needed; "
             "choose another one."
         )
     if found["bits"] != 64:
-        raise RuntimeProblem(f"{python} is a 32-bit Python, which torch does not exist for; choose a 64-bit one.")
+        raise RuntimeProblem(
+            f"{python} is a 32-bit Python, which torch does not exist for; choose a 64-bit one."
+        )
     missing, versions = found["missing"], found["versions"]
     assert isinstance(missing, dict)  # noqa: S101
     assert isinstance(versions, dict)  # noqa: S101

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The one program that makes environments: uv, found on this machine or fetched from PyPI as a pinned wheel.
 
-May import the standard library only. Never here: what uv is told to do (environment.py), and the network unless the
-caller says that it may be used. A wheel is a zip; nothing of it is run or installed but the single binary.
+May import the standard library only. Never here: what uv is told to do (environment.py), and the network
+unless the caller says that it may be used. A wheel is a zip; nothing of it is run or installed but the single
+binary.
 """
 
 from __future__ import annotations
@@ -74,6 +75,7 @@ _WHEELS = {
         "eeb92051c2123b9730c46b04cc843cfa4bc7d7b0aec56df431a2215ef4cb0273",
     ),
 }
+_NO_WINDOW = subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0
 _MACHINES = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}
 
 
@@ -94,7 +96,8 @@ def wheel_of_this_system(system: str = sys.platform, processor: str = "") -> Whe
     wheel = _WHEELS.get((system, processor or machine()))
     if wheel is None:
         raise RuntimeProblem(
-            f"There is no ready-made environment for this system ({system}, {processor or machine()}); make a Python "
+            f"There is no ready-made environment for this system ({system}, {processor or machine()}); make "
+            "a Python "
             "with torch yourself and name it in the preferences."
         )
     return wheel
@@ -143,9 +146,13 @@ def fetch_uv(folder: Path, report: Report, *, wheels: Path | None = None, index:
     if wheels is not None:
         local = wheels / wheel.name
         if not local.is_file():
-            raise RuntimeProblem(f"uv is not installed here and {wheels} has no {wheel.name}; add it to that folder.")
+            raise RuntimeProblem(
+                f"uv is not installed here and {wheels} has no {wheel.name}; add it to that folder."
+            )
         if sha256_of(local, report) != wheel.sha256:
-            raise RuntimeProblem(f"{local} is not the file that PyPI published (its checksum differs); replace it.")
+            raise RuntimeProblem(
+                f"{local} is not the file that PyPI published (its checksum differs); replace it."
+            )
         return _unpack(local, folder)
     report.words(f"Fetching uv {VERSION} from PyPI", 0.0)
     document = fetch_json(index.format(version=VERSION))
@@ -162,7 +169,9 @@ def _address_in(document: Any, wheel: Wheel) -> str:  # noqa: ANN401 - JSON
     for file in files:
         if isinstance(file, dict) and file.get("filename") == wheel.name:
             return str(file.get("url", ""))
-    raise RuntimeProblem(f"PyPI no longer has {wheel.name}; install uv yourself (docs.astral.sh/uv) and try again.")
+    raise RuntimeProblem(
+        f"PyPI no longer has {wheel.name}; install uv yourself (docs.astral.sh/uv) and try again."
+    )
 
 
 def _unpack(wheel: Path, folder: Path) -> Path:
@@ -171,20 +180,24 @@ def _unpack(wheel: Path, folder: Path) -> Path:
     fresh = binary.with_name(binary.name + ".part")
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with zipfile.ZipFile(wheel) as archive, fresh.open("wb") as target:
-            with archive.open(f"uv-{VERSION}.data/scripts/{_binary_name()}") as source:
-                shutil.copyfileobj(source, target)
+        with (
+            zipfile.ZipFile(wheel) as archive,
+            archive.open(f"uv-{VERSION}.data/scripts/{_binary_name()}") as source,
+            fresh.open("wb") as target,
+        ):
+            shutil.copyfileobj(source, target)
         fresh.chmod(fresh.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
         fresh.replace(binary)
     except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise RuntimeProblem(f"uv could not be unpacked to {folder} ({error}); make room and try again.") from error
+        raise RuntimeProblem(
+            f"uv could not be unpacked to {folder} ({error}); make room and try again."
+        ) from error
     finally:
         fresh.unlink(missing_ok=True)
     return binary
 
 
 def _version_of(binary: Path) -> tuple[int, ...]:
-    options = {"creationflags": subprocess.CREATE_NO_WINDOW} if sys.platform == "win32" else {}
     try:
         done = subprocess.run(
             [str(binary), "--version"],
@@ -193,7 +206,7 @@ def _version_of(binary: Path) -> tuple[int, ...]:
             check=False,
             timeout=20,
             env=clean_environment(),
-            **options,
+            creationflags=_NO_WINDOW,
         )
     except (OSError, subprocess.SubprocessError):
         return ()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Windows job objects by ctypes: a set of processes that ends together, also when this process is killed.
 
-Imported on Windows only. May import the standard library only. Never raises: where the system refuses, the caller gets
-None or False and falls back to taskkill.
+Imported on Windows only. May import the standard library only. Never raises: where the system refuses, the
+caller gets None or False and falls back to taskkill.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import ctypes
 import sys
 from ctypes import wintypes
 
-__all__ = ["CREATE_SUSPENDED", "ExtendedLimits", "Job", "resume"]
+__all__ = ["CREATE_SUSPENDED", "ExtendedLimits"]
 
 CREATE_SUSPENDED = 0x00000004  # processthreadsapi.h; subprocess has no name for it
 _KILL_ON_JOB_CLOSE = 0x00002000  # JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE
@@ -46,6 +46,8 @@ class ExtendedLimits(ctypes.Structure):
 
 
 if sys.platform == "win32":
+    __all__ += ["Job", "resume"]
+
     _kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
     _kernel32.CreateJobObjectW.argtypes = (wintypes.LPVOID, wintypes.LPCWSTR)
     _kernel32.CreateJobObjectW.restype = wintypes.HANDLE
@@ -62,7 +64,7 @@ if sys.platform == "win32":
     _ntdll.NtResumeProcess.argtypes = (wintypes.HANDLE,)
 
     class Job:
-        """A job object whose processes end when the last handle to it closes, and this process holds the only one."""
+        """A job object whose processes end with its last handle, and this process holds the only one."""
 
         def __init__(self, handle: int) -> None:
             self._handle = handle

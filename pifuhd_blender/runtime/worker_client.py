@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Blender's end of the worker: ask, poll, cancel, close.
 
-No call blocks: the process is started, written to and read by threads of :mod:`.worker_process`, and :meth:`WorkerClient.poll`
-returns what has happened since the last call. Every request ends in exactly one RESULT, FAILED or CANCELLED event,
-whatever becomes of the process. May import the standard library only. Never here: bpy, arrays, waiting.
+No call blocks: the process is started, written to and read by threads of :mod:`.worker_process`, and
+:meth:`WorkerClient.poll` returns what has happened since the last call. Every request ends in exactly one
+RESULT, FAILED or CANCELLED event, whatever becomes of the process. May import the standard library only.
+Never here: bpy, arrays, waiting.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class EventKind(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     ENDED = "ended"
-    """The process is gone while nothing was asked of it; ``sentence`` is empty when that is as it should be."""
+    """The process is gone while nothing was asked of it; without a ``sentence`` that is as it should be."""
 
 
 @dataclass(frozen=True)
@@ -139,14 +140,14 @@ class WorkerClient:
             return State.BUSY if self._active else self._idle_state
 
     def reconstruct(self, photo: Path, model: Path, settings: Mapping[str, Any]) -> str:
-        """Ask for a person; see :meth:`request`. The RESULT's ``data["arrays"]`` is the path of the ``.npz``."""
+        """Ask for a person; see :meth:`request`. Its RESULT has the ``.npz`` path in ``data["arrays"]``."""
         target = str(self._new_folder() / "mesh.npz")
         return self.request(
             Ask.RECONSTRUCT, photo=str(photo), model=str(model), settings=dict(settings), target=target
         )
 
     def convert(self, source: Path, target: Path, *, half: bool) -> str:
-        """Ask to check an official checkpoint key by key and to write it as safetensors; see :meth:`request`."""
+        """Ask to check an official file key by key and to write it as safetensors; see :meth:`request`."""
         return self.request(Ask.CONVERT, source=str(source), target=str(target), half=half)
 
     def self_test(self, model: Path | None, device: str = "auto") -> str:
@@ -178,20 +179,20 @@ class WorkerClient:
             return name
 
     def start(self) -> None:
-        """Start the process ahead of a request, so that the first one finds it warm. Harmless when it runs."""
+        """Start the process ahead of the first request, so that it is warm. Harmless when it runs."""
         with self._lock:
             if self._process is None and not self._closed:
                 self._begin()
 
     def poll(self) -> list[Event]:
-        """Everything that happened since the last call, oldest first; of successive progress only the latest."""
+        """What happened since the last call, oldest first; of successive progress only the latest."""
         with self._lock:
             events = list(self._events)
             self._events.clear()
             return events
 
     def cancel(self) -> None:
-        """Ask the worker to stop; when it hasn't within the limit, its process tree is ended. Returns at once."""
+        """Ask the worker to stop; after the limit its process tree is ended. Returns at once."""
         with self._lock:
             if not self._active or self._cancelling or self._process is None:
                 return
@@ -320,7 +321,7 @@ class WorkerClient:
                 self._events.append(Event(EventKind.ENDED, sentence=sentence))
 
     def _own_folder(self) -> Path:
-        """The client's folder, which only this user can read. The worker removes it when Blender is killed."""
+        """A folder that only this user can read; the worker removes it when Blender is killed."""
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
             # Also runs when Blender ends without having disabled the add-on
@@ -352,7 +353,7 @@ def _cause(name: str) -> Cause:
 
 
 def _remove_stale(parent: Path) -> None:
-    """Remove folders that a Blender and its worker left behind when both were killed at once (a power cut)."""
+    """Remove folders left behind when a Blender and its worker were killed at once (a power cut)."""
     for folder in parent.glob(FOLDER_PREFIX + "*"):
         try:
             if folder.stat().st_mtime < time.time() - _STALE:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One life of the worker process: from its start to the sentence that says how it ended.
 
-Threads do all that can block (start, read, write, wait), so that no call here keeps its caller waiting. May import the
-standard library only. Never here: requests, events or temporary folders; those are the client's.
+Threads do all that can block (start, read, write, wait), so that no call here keeps its caller waiting. May
+import the standard library only. Never here: requests, events or temporary folders; those are the client's.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Limits:
     hello: float = 30.0
     """To the first message. It takes 0.2 s; a virus scanner's first look at a new Python has taken ten."""
     silence: float = 120.0
-    """Between messages. It says that it lives every two seconds, but a cold import of CUDA's libraries from a slow
-    disk can hold the interpreter for a minute."""
+    """Between messages. It says that it lives every two seconds, but a cold import of CUDA's libraries from a
+    slow disk can hold the interpreter for a minute."""
     cancel: float = 0.35
     """From the wish to cancel to the end of the process tree."""
     messages: int = 2000
@@ -61,8 +61,8 @@ class WorkerProcess:
     on_message : callable
         Called from a thread with each message that came in time and in form, but for ALIVE.
     on_end : callable
-        Called once from a thread, last of all, with this object and the sentence that says what went wrong, or with
-        an empty one when it ended as it should.
+        Called once from a thread, last of all, with this object and the sentence that says what went wrong,
+        or with an empty one when it ended as it should.
     extra : mapping, optional
         Environment variables on top of the cleaned ones.
     """
@@ -178,11 +178,11 @@ class WorkerProcess:
             if not chunk:
                 return
             *lines, pending = (pending + chunk).split(b"\n")
+            if len(pending) > MAX_LINE:
+                lines.append(pending)  # never ends, so it is judged as it is
             try:
                 for line in lines:
                     self._hear(line)
-                if len(pending) > MAX_LINE:
-                    raise BadMessage(f"a line of more than {MAX_LINE} bytes")
             except BadMessage as problem:
                 _log.warning("worker: %s", problem)
                 self.end(self._nonsense_sentence())
@@ -214,7 +214,8 @@ class WorkerProcess:
         if (message["protocol"], message["version"]) != (PROTOCOL, self._version):
             theirs = f"{message['version'] or '?'} (protocol {message['protocol']})"
             self.end(
-                f"The worker process is of version {theirs} and this add-on of {self._version} (protocol {PROTOCOL}): "
+                f"The worker process is of version {theirs} and this add-on of {self._version} (protocol "
+                f"{PROTOCOL}): "
                 "the add-on was updated while Blender ran, so restart Blender."
             )
 
@@ -230,7 +231,7 @@ class WorkerProcess:
                 return  # it is ending; the reading thread finds out why
 
     def _watch(self, tree: ProcessTree) -> None:
-        """End the tree when a time limit passes, and make sure that the end is told even if a pipe stays open."""
+        """End the tree when a time limit passes; make sure that the end is told even if a pipe stays open."""
         while True:
             with self._changed:
                 if self._concluded:
@@ -268,7 +269,8 @@ class WorkerProcess:
         words = exit_words(status)
         if words == "signal SIGKILL" or "no memory" in words:
             return (
-                "The system ended the worker process, most likely because memory ran out: close other programs "
+                "The system ended the worker process, most likely because memory ran out: close other "
+                "programs "
                 "or choose a lower quality."
             )
         last = self._log.last_line()
@@ -276,16 +278,24 @@ class WorkerProcess:
             why = last or words
             return f"The worker process could not begin ({why}); to mend it, {REMEDY}."
         said = f"; its last words: {last}" if last else ""
-        return f"The worker process ended unexpectedly ({words}{said}). Try again; the log is {self._log.path}."
+        return (
+            f"The worker process ended unexpectedly ({words}{said}). Try again; the log is {self._log.path}."
+        )
 
     def _nonsense_sentence(self) -> str:
         if not self._greeted:
-            return f"The worker process did not answer as it should (is this Python the right one?); {REMEDY}."
-        return f"The worker process answered nonsense, so it was ended; try again. The log is {self._log.path}."
+            return (
+                f"The worker process did not answer as it should (is this Python the right one?); {REMEDY}."
+            )
+        return (
+            f"The worker process answered nonsense, so it was ended; try again. The log is {self._log.path}."
+        )
 
     def _silence_sentence(self) -> str:
         if not self._greeted:
-            return f"The worker process did not answer within {self._limits.hello:.0f} s of its start; {REMEDY}."
+            return (
+                f"The worker process did not answer within {self._limits.hello:.0f} s of its start; {REMEDY}."
+            )
         return (
             f"The worker process gave no sign of life for {self._limits.silence:.0f} s, so it was ended; "
             f"try again. The log is {self._log.path}."

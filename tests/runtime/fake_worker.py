@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A worker that misbehaves on purpose, in the way that the environment variable FAKE_WORKER names.
 
-Started by path like the real one. Standard library only, and nothing of the package: it stands for any program.
+Started by path like the real one. Standard library only, and nothing of the package: it stands for any
+program.
 """
 
 import json

@@ -22,7 +22,9 @@ ENDS = {EventKind.RESULT, EventKind.FAILED, EventKind.CANCELLED}
 def gone(pid: int) -> bool:
     """Whether a process is neither running nor a zombie that we should have reaped."""
     if os.name == "nt":
-        out = subprocess.run(["tasklist", "/FI", f"PID eq {pid}"], capture_output=True, text=True, check=False)
+        out = subprocess.run(
+            ["tasklist", "/FI", f"PID eq {pid}"], capture_output=True, text=True, check=False
+        )
         return str(pid) not in out.stdout
     try:
         state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
@@ -33,7 +35,9 @@ def gone(pid: int) -> bool:
             return True
         return Path("/proc").is_dir()  # without /proc (macOS) being there is all that can be asked
     # A grandchild that the container's init has not reaped is dead all the same
-    return state == "Z" and os.getpid() != int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return state == "Z" and os.getpid() != int(
+        Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
+    )
 
 
 @pytest.fixture
@@ -84,7 +88,9 @@ def test_a_request_ends_in_its_result_and_the_process_stays_warm(client_of):
     ("mode", "words"),
     [
         ("crash", "ended unexpectedly (signal SIGSEGV" if os.name == "posix" else "ended unexpectedly"),
-        pytest.param("killed", "memory ran out", marks=pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")),
+        pytest.param(
+            "killed", "memory ran out", marks=pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
+        ),
         ("exits", "exit status 7; its last words: ValueError: the reason"),
         ("hang", "no sign of life"),
         ("silent", "no sign of life"),
@@ -196,7 +202,8 @@ def test_no_call_blocks_its_caller(client_of):
         slowest = max(slowest, time.perf_counter() - began)
         return answer
 
-    # More than a pipe holds, to a worker that has stopped reading: the writing thread blocks, the caller doesn't
+    # More than a pipe holds, to a worker that has stopped reading: the writing thread blocks, the caller
+    # doesn't
     timed(client.request, Ask.RECONSTRUCT, photo="x" * 500_000, model="", settings={}, target="")
     for _ in range(50):
         timed(client.poll)

@@ -24,8 +24,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # the engine is imported once the environment is sure
     from pifuhd_blender.engine.model_config import ModelConfig
 
-MEBIBYTE = 2**20
-
 Manner = Literal["together", "in turn"]
 
 
@@ -43,7 +41,7 @@ def main() -> int:
     if not here_is_enough():
         return replace_process(ensure_environment("run"), [__file__, *sys.argv[1:]])
     sys.path.insert(0, str(ROOT))
-    from pifuhd_blender.engine.errors import EngineError, UnusableInput  # noqa: PLC0415  see above
+    from pifuhd_blender.engine.errors import EngineError, UnusableInput
 
     if chosen.measure:
         print(json.dumps(measure(chosen.file, chosen.measure)))
@@ -78,11 +76,11 @@ def convert(source: Path, target: Path, *, half: bool, official: ModelConfig | N
     UnusableInput
         The source is no good, or is the target.
     """
-    import torch  # noqa: PLC0415  as in main
+    import torch
 
-    from pifuhd_blender.engine.checkpoint import open_weights, save_weights  # noqa: PLC0415  as in main
-    from pifuhd_blender.engine.errors import UnusableInput  # noqa: PLC0415  as in main
-    from pifuhd_blender.engine.model_config import CONFIGS  # noqa: PLC0415  as in main
+    from pifuhd_blender.engine.checkpoint import open_weights, save_weights
+    from pifuhd_blender.engine.errors import UnusableInput
+    from pifuhd_blender.engine.model_config import CONFIGS
 
     if target.exists() and source.exists() and target.samefile(source):
         raise UnusableInput("the output is the input itself; name another file with -o.")
@@ -101,19 +99,20 @@ def in_words(file: Path) -> str:
         figures[manner] = json.loads(result.stdout)
     together, in_turn = figures["together"], figures["in turn"]
     return (
-        f"{file.name}: {file.stat().st_size / MEBIBYTE:.0f} MiB; "
-        f"all parts ready after {together['seconds']:.2f} s, peak memory {together['peak_mib']:.0f} MiB; "
+        f"{file.name}: {file.stat().st_size / 1e6:.0f} MB; "
+        f"all parts ready after {together['seconds']:.2f} s, peak memory {together['peak_mb']:.0f} MB; "
         f"every weight read, part by part and freed: {in_turn['seconds']:.2f} s, "
-        f"peak {in_turn['peak_mib']:.0f} MiB (of which Python and its libraries {in_turn['before_mib']:.0f})."
+        f"peak {in_turn['peak_mb']:.0f} MB (of which Python and its libraries {in_turn['before_mb']:.0f})."
     )
 
 
 def measure(file: Path, manner: Manner) -> dict[str, float]:
     """Load a file in this process, all parts ``together`` or each read whole and freed ``in turn``."""
-    from pifuhd_blender.engine.checkpoint import load_model  # noqa: PLC0415  as in main
-    from pifuhd_blender.engine.model_config import PARTS  # noqa: PLC0415  as in main
+    from pifuhd_blender.engine.checkpoint import load_model
+    from pifuhd_blender.engine.model_config import PARTS
+    from pifuhd_blender.engine.peak_memory import peak_megabytes
 
-    before = peak_memory()
+    before = peak_megabytes()
     start = time.perf_counter()
     model = load_model(file)
     for part in PARTS:
@@ -123,45 +122,7 @@ def measure(file: Path, manner: Manner) -> dict[str, float]:
                 tensor.sum()
             model.release(part)
     seconds = time.perf_counter() - start
-    return {"seconds": seconds, "peak_mib": peak_memory() / MEBIBYTE, "before_mib": before / MEBIBYTE}
-
-
-if sys.platform == "win32":
-
-    def peak_memory() -> int:
-        """Largest memory of this process so far, in bytes (peak working set)."""
-        import ctypes  # noqa: PLC0415  needed on this system alone
-        from ctypes import wintypes  # noqa: PLC0415  likewise
-
-        class Counters(ctypes.Structure):
-            _fields_ = [
-                ("cb", wintypes.DWORD),
-                ("PageFaultCount", wintypes.DWORD),
-                *((name, ctypes.c_size_t) for name in ("PeakWorkingSetSize", "WorkingSetSize")),
-                *((f"rest{i}", ctypes.c_size_t) for i in range(6)),
-            ]
-
-        counters = Counters()
-        counters.cb = ctypes.sizeof(counters)
-        process = ctypes.windll.kernel32.GetCurrentProcess
-        process.restype = wintypes.HANDLE
-        read = ctypes.windll.psapi.GetProcessMemoryInfo
-        read.argtypes = [wintypes.HANDLE, ctypes.c_void_p, wintypes.DWORD]
-        read(process(), ctypes.byref(counters), counters.cb)
-        return int(counters.PeakWorkingSetSize)
-
-else:
-
-    def peak_memory() -> int:
-        """Largest memory of this process so far, in bytes (resident set, mapped file pages included)."""
-        import resource  # noqa: PLC0415  not there on Windows
-
-        status = Path("/proc/self/status")
-        if status.exists():  # Linux: getrusage would also count the process that started this one
-            lines = dict(line.split(":", 1) for line in status.read_text(encoding="utf-8").splitlines())
-            return int(lines["VmHWM"].split()[0]) * 1024
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024  # kilobytes, but bytes on macOS
+    return {"seconds": seconds, "peak_mb": peak_megabytes(), "before_mb": before}
 
 
 if __name__ == "__main__":

@@ -140,9 +140,7 @@ def save_weights(
     unfinished = path.with_name(path.name + ".part")
     try:
         unfinished.touch()
-        permissions = (
-            unfinished.stat().st_mode
-        )  # those of any new file here; save_file's are its owner's alone
+        permissions = unfinished.stat().st_mode  # as any new file's here; save_file's are its owner's alone
         save_file(tensors, unfinished, metadata=metadata)
         unfinished.chmod(permissions)
         unfinished.replace(path)

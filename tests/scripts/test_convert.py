@@ -55,14 +55,7 @@ def test_measuring_counts_what_loading_adds(official: Path, tmp_path: Path) -> N
     convert.convert(official, target, half=False, official=SMALL)
     figures = convert.measure(target, "in turn")
     assert figures["seconds"] > 0
-    assert figures["peak_mib"] >= figures["before_mib"] > 50  # torch alone takes more
-
-
-def test_the_peak_follows_what_is_used() -> None:
-    before = convert.peak_memory()
-    block = torch.ones(before // 4 + 2**24)  # alone as large as the peak so far and 64 MiB more
-    assert convert.peak_memory() > before + 2**25
-    del block
+    assert figures["peak_mb"] >= figures["before_mb"] > 50  # torch alone takes more
 
 
 def test_an_unusable_file_is_one_sentence_and_status_2(tmp_path: Path) -> None:

@@ -139,7 +139,9 @@ class AssetPack:
     def __init__(self, root: Path) -> None:
         index = root / "makehuman" / "index.json"
         if not index.is_file():
-            raise AssetError(f"{root} holds no asset pack ({index.name} is missing): make one with scripts/make_assets.py.")
+            raise AssetError(
+                f"{root} holds no asset pack ({index.name} is missing): make one with scripts/make_assets.py."
+            )
         self.root = root
         self.index = json.loads(index.read_text(encoding="utf-8"))
         self._garments: dict[str, Garment] = {}
@@ -147,6 +149,7 @@ class AssetPack:
 
     @cached_property
     def body(self) -> Body:
+        """The shape space and rig."""
         return Body(self.root / "body" / "body_pca.npz")
 
     @cached_property
@@ -161,10 +164,11 @@ class AssetPack:
         return {name: entry["file"] for name, entry in self.index["skins"].items()}
 
     def kind(self, name: str) -> str:
-        """"clothes", "hair", "eyes" or "eyebrows"."""
+        """Whether a piece is "clothes", "hair", "eyes" or "eyebrows"."""
         return self.index["garments"][name]["kind"]
 
     def garment(self, name: str) -> Garment:
+        """A piece of clothing or hair by name."""
         if name not in self._garments:
             with np.load(self.root / "makehuman" / f"{name}.npz") as pack:
                 self._garments[name] = Garment(

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is changed from sample to sample: framing (for maps and points alike) and the photo's flaws. NumPy, OpenCV."""
+"""What changes from sample to sample: framing (of maps and points alike) and the photo's flaws.
+
+NumPy and OpenCV.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,10 @@ class Framing:
         """Small tilt, scale and shift; with ``zoom`` over 1 a window anywhere on the enlarged person."""
         shift = rng.uniform(-1, 1, 2) * [0.35, 0.8] * (zoom - 1) if zoom > 1 else rng.normal(0, 0.03, 2)
         return cls(
-            rng.normal(0, 0.06), float(np.exp(rng.normal(0, 0.07))) * zoom, bool(rng.random() < 0.5), (shift[0], shift[1])
+            rng.normal(0, 0.06),
+            float(np.exp(rng.normal(0, 0.07))) * zoom,
+            bool(rng.random() < 0.5),
+            (shift[0], shift[1]),
         )
 
     @property
@@ -56,7 +62,7 @@ class Framing:
         return np.concatenate([normals[..., :2] @ turn.T, normals[..., 2:]], 2)
 
     def warp(self, picture: NDArray, size: int, *, nearest: bool = False) -> NDArray:
-        """Resample (H, H, C) to (size, size, C), zero outside; pixel centres are those of align_corners=False."""
+        """Resample (H, H, C) to (size, size, C), zero outside; centres as with align_corners=False."""
         here = picture.shape[0]
         to_box = np.array([[2 / here, 0, 1 / here - 1], [0, 2 / here, 1 / here - 1], [0, 0, 1]])
         to_pixels = np.array([[size / 2, 0, size / 2 - 0.5], [0, size / 2, size / 2 - 0.5], [0, 0, 1]])

@@ -66,7 +66,9 @@ class SubjectSet:
 
     def rescan(self) -> int:
         """Look for new shards; how many there are."""
-        found = sorted(path for path in self.folder.glob("subject_*.npz") if not path.name.endswith(".part.npz"))
+        found = sorted(
+            path for path in self.folder.glob("subject_*.npz") if not path.name.endswith(".part.npz")
+        )
         self._paths = found[: self.limit]
         return len(self._paths)
 
@@ -74,6 +76,7 @@ class SubjectSet:
         return len(self._paths)
 
     def shard(self, number: int) -> _Shard:
+        """A subject's cameras, depths and points (its pictures stay in the file)."""
         path = self._paths[number]
         if path not in self._shards:
             with np.load(path) as pack:
@@ -107,11 +110,17 @@ class SubjectSet:
             partial = path.with_suffix(f".{os.getpid()}.part")  # two trainings may fill the cache at once
             with partial.open("wb") as file:
                 np.save(file, small)
-            os.replace(partial, path)
+            partial.replace(path)
         return np.load(path, mmap_mode="r")
 
     def sample(
-        self, number: int, view: int, size: int, rng: np.random.Generator | None, points: int = 0, zoom: float = 1.0
+        self,
+        number: int,
+        view: int,
+        size: int,
+        rng: np.random.Generator | None,
+        points: int = 0,
+        zoom: float = 1.0,
     ) -> Sample:
         """One training sample; with ``rng`` None it is not augmented (evaluation).
 
@@ -140,12 +149,16 @@ class SubjectSet:
             "image": colour * 2 - 1, "matte": matte, "mask": mask, "front": front, "back": back,
             "depth": depth, "depth_weight": weight,
         }  # fmt: skip
-        sample = {name: np.ascontiguousarray(value.transpose(2, 0, 1), np.float32) for name, value in sample.items()}
+        sample = {
+            name: np.ascontiguousarray(value.transpose(2, 0, 1), np.float32) for name, value in sample.items()
+        }
         if points:
             sample |= self._points(shard, view, framing, points, rng or np.random.default_rng(0))
         return sample
 
-    def _points(self, shard: _Shard, view: int, framing: Framing, count: int, rng: np.random.Generator) -> Sample:
+    def _points(
+        self, shard: _Shard, view: int, framing: Framing, count: int, rng: np.random.Generator
+    ) -> Sample:
         uniform, empty = round(count * UNIFORM_SHARE), round(count * EMPTY_SHARE)
         near = count - uniform - empty
         chosen = np.concatenate(
@@ -171,7 +184,9 @@ class SampleStream(IterableDataset[Sample]):
 
     RESCAN_EVERY = 400  # samples
 
-    def __init__(self, subjects: SubjectSet, size: int, points: int, zooms: tuple[float, ...], seed: int) -> None:
+    def __init__(
+        self, subjects: SubjectSet, size: int, points: int, zooms: tuple[float, ...], seed: int
+    ) -> None:
         super().__init__()
         self.subjects, self.size, self.points, self.zooms, self.seed = subjects, size, points, zooms, seed
 
@@ -208,7 +223,9 @@ def _normals(
     return normals / np.maximum(np.linalg.norm(normals, axis=2, keepdims=True), 1e-3) * mask
 
 
-def _depth_target(depth: NDArray[np.float16], framing: Framing, size: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _depth_target(
+    depth: NDArray[np.float16], framing: Framing, size: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Front and back depth (size, size, 2) in the new framing, and where they hold (size, size, 1).
 
     Beyond the silhouette both continue at the middle between front and back of the nearest covered

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from .geometry import Faces, Points, undirected_edges, vertex_normals
 
-__all__ = ["Collider", "drape"]
+__all__ = ["Cloth", "Collider", "drape", "limb_of"]
 
 GRAVITY = 5.0e-4  # metres a step squared
 SKIN_TIGHT = 0.004  # metres; closer parts are pinned to the skin
@@ -29,11 +29,21 @@ BEND = 0.15  # stiffness of the opposite corners of two triangles
 
 @dataclass(frozen=True)
 class Collider:
-    """The body that cloth rests on, in the rest and the final pose, and each vertex's strongest bone."""
+    """The body that cloth rests on, in the rest and the final pose, and each vertex's limb."""
 
     rest: Points
     posed: Points
     triangles: Faces
+    limb: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Cloth:
+    """A garment: vertices (n, 3) fitted on the rest body and skinned to the pose, and the limb of each."""
+
+    rest: Points
+    posed: Points
+    faces: Faces
     limb: NDArray[np.int64]
 
 
@@ -78,7 +88,7 @@ class _Springs:
         self.share = count.clamp(min=1)[:, None]
 
     def correction(self, x: Tensor, stretch: float, squeeze: float) -> Tensor:
-        """Mean displacement (n, 3); ``stretch`` and ``squeeze`` weigh springs that are too long and too short."""
+        """Mean displacement (n, 3); ``stretch`` and ``squeeze`` weigh too long and too short springs."""
         first, second = self.pairs[:, 0], self.pairs[:, 1]
         difference = x[first] - x[second]
         length = difference.norm(dim=1, keepdim=True).clamp(min=1e-9)
@@ -89,10 +99,7 @@ class _Springs:
 
 
 def drape(
-    rest: Points,
-    posed: Points,
-    faces: Faces,
-    limb: NDArray[np.int64],
+    cloth: Cloth,
     collider: Collider,
     rng: np.random.Generator,
     *,
@@ -105,12 +112,7 @@ def drape(
 
     Parameters
     ----------
-    rest, posed : ndarray
-        (n, 3) vertices fitted on the rest body, and skinned to the pose.
-    faces : ndarray
-        (m, 3).
-    limb : ndarray
-        (n,) limb of each garment vertex, see :func:`limb_of`.
+    cloth : Cloth
     collider : Collider
     rng : numpy.random.Generator
         Decides where folds start.
@@ -121,8 +123,11 @@ def drape(
     device : str
         Torch device.
     """
+    rest, posed, faces, limb = cloth.rest, cloth.posed, cloth.faces, cloth.limb
     nearest, gap, trees = _nearest_skin(rest, limb, collider)
-    normals = torch.as_tensor(vertex_normals(collider.posed, collider.triangles), dtype=torch.float32, device=device)
+    normals = torch.as_tensor(
+        vertex_normals(collider.posed, collider.triangles), dtype=torch.float32, device=device
+    )
     body = torch.as_tensor(collider.posed, dtype=torch.float32, device=device)
 
     def column(values: Points) -> Tensor:
@@ -137,7 +142,7 @@ def drape(
         lengths = np.linalg.norm(rest[pairs[:, 0]] - rest[pairs[:, 1]], axis=1)
         return _Springs(pairs, lengths * ease[pairs].mean(1), len(rest), device)
 
-    cloth = springs(np.unique(undirected_edges(faces), axis=0))
+    weave = springs(np.unique(undirected_edges(faces), axis=0))
     bending = springs(_opposite_corners(faces))
     seeded = posed + vertex_normals(posed, faces) * (_fold_seed(rest, rng) * NOISE)[:, None]
     x = torch.as_tensor(seeded, dtype=torch.float32, device=device)
@@ -154,7 +159,7 @@ def drape(
             contact = torch.as_tensor(nearest, device=device)
             skin, outward = body[contact], normals[contact]
         for sweep in range(iterations):
-            x = x + 2.2 * cloth.correction(x, 1.0, 0.6)
+            x = x + 2.2 * weave.correction(x, 1.0, 0.6)
             if sweep % 2 == 0:
                 x = x + 2.0 * BEND * bending.correction(x, 0.0, 1.0)
             depth = ((x - skin) * outward).sum(1, keepdim=True)
@@ -173,7 +178,7 @@ Trees = dict[int, tuple[cKDTree, NDArray[np.int64]]]
 def _nearest_skin(
     rest: Points, limb: NDArray[np.int64], collider: Collider
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], Trees]:
-    """Nearest body vertex and signed gap of each garment vertex in the rest pose; trees of the posed limbs."""
+    """Nearest body vertex and signed gap of each garment vertex at rest; trees of the posed limbs."""
     used = np.unique(collider.triangles)
     normals = vertex_normals(collider.rest, collider.triangles)
     nearest = np.zeros(len(rest), np.int64)
@@ -187,7 +192,9 @@ def _nearest_skin(
     return nearest, gap, trees
 
 
-def _requery(x: Points, limb: NDArray[np.int64], trees: Trees, nearest: NDArray[np.int64]) -> NDArray[np.int64]:
+def _requery(
+    x: Points, limb: NDArray[np.int64], trees: Trees, nearest: NDArray[np.int64]
+) -> NDArray[np.int64]:
     found = nearest.copy()
     for part, (tree, ids) in trees.items():
         mine = limb == part

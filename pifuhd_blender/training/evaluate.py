@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from ..engine.errors import EngineError
 from ..engine.model import CoarseFeatures, FineFeatures, MultiLevelPIFu
@@ -48,7 +50,7 @@ class HeldOutResult:
 
 @dataclass(frozen=True)
 class HeldOutView:
-    """What a contact sheet shows of a view: picture (3, S, S), true and predicted normals, both meshes in the box."""
+    """What a contact sheet shows: picture (3, S, S), true and predicted normals, both meshes in the box."""
 
     result: HeldOutResult
     image: NDArray[np.float32]
@@ -107,7 +109,8 @@ def evaluate_people(
         for number, view in enumerate(shard.views):
             sample = subjects.sample(person, number, IMAGE_SIZE, None)
             image, matte, front, back = (
-                torch.from_numpy(sample[name])[None].to(device) for name in ("image", "matte", "front", "back")
+                torch.from_numpy(sample[name])[None].to(device)
+                for name in ("image", "matte", "front", "back")
             )
             predicted = model.normals(image, matte)
             normals = {"front": predicted[0][0].cpu().numpy(), "back": predicted[1][0].cpu().numpy()}
@@ -115,7 +118,10 @@ def evaluate_people(
             coarse = model.coarse_features(image, matte, *used)
             fine = None
             if model.config.fine is not None:
-                large = (torch.nn.functional.interpolate(x, size=FINE_SIZE, mode="bilinear") for x in (image, matte))
+                large = (
+                    torch.nn.functional.interpolate(x, size=FINE_SIZE, mode="bilinear")
+                    for x in (image, matte)
+                )
                 fine = model.fine_features(*large, *used)
             occupancy = _Occupancy(model, coarse, fine)
             true = _upright(view.to_box(true_vertices)), true_faces[:, ::-1]
@@ -124,9 +130,14 @@ def evaluate_people(
             try:
                 surface = extract_surface(occupancy, resolution, silhouette=sample["mask"][0] > 0)
                 ours = _main_component(_upright(surface.vertices), surface.faces[:, ::-1])
-                distance = surface_distance((ours[0] * to_centimetres, ours[1]), (true[0] * to_centimetres, true[1]))
+                distance = surface_distance(
+                    (ours[0] * to_centimetres, ours[1]), (true[0] * to_centimetres, true[1])
+                )
             except EngineError:
-                ours, distance = (np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32)), (LOST, LOST, 0.0, 0.0)
+                ours, distance = (
+                    (np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32)),
+                    (LOST, LOST, 0.0, 0.0),
+                )
             mask = sample["mask"][0] > 0
             result = HeldOutResult(
                 person, round(np.rad2deg(view.yaw)), group, *distance,
@@ -153,9 +164,6 @@ def _iou(occupancy: _Occupancy, view: View, points: NDArray[np.float32], inside:
 
 def _main_component(vertices: NDArray[np.float32], faces: Faces) -> tuple[NDArray[np.float32], Faces]:
     """The largest connected piece by number of faces."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]]])
     graph = coo_matrix((np.ones(len(edges)), edges.T), shape=(len(vertices), len(vertices)))
     _, label = connected_components(graph, directed=False)
@@ -168,12 +176,18 @@ def _main_component(vertices: NDArray[np.float32], faces: Faces) -> tuple[NDArra
 def summary(results: list[HeldOutResult]) -> dict[str, dict[str, float]]:
     """Mean and median of every figure, over all people and over each group."""
     table: dict[str, dict[str, float]] = {}
-    groups = {"all": results, **{name: [r for r in results if r.group == name] for name in sorted({r.group for r in results})}}
+    groups = {
+        "all": results,
+        **{name: [r for r in results if r.group == name] for name in sorted({r.group for r in results})},
+    }
     for name, members in groups.items():
         rows = [asdict(member) for member in members]
         figures = [key for key in rows[0] if key not in ("person", "yaw", "group")]
         table[name] = {"views": float(len(rows))}
         for figure in figures:
             values = np.array([row[figure] for row in rows])
-            table[name] |= {f"{figure}_mean": float(values.mean()), f"{figure}_median": float(np.median(values))}
+            table[name] |= {
+                f"{figure}_mean": float(values.mean()),
+                f"{figure}_median": float(np.median(values)),
+            }
     return table

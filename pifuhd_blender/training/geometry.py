@@ -8,13 +8,13 @@ only :class:`~.views.View` does.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-Points = NDArray[np.float64]
+Points = NDArray[np.floating[Any]]
 Faces = NDArray[np.int32]
 
 
@@ -33,7 +33,7 @@ class Subdivision(NamedTuple):
     old_count: int
     edges: NDArray[np.int32]
 
-    def extend(self, attribute: NDArray[np.floating]) -> NDArray[np.floating]:
+    def extend(self, attribute: Points) -> Points:
         """Attribute (n, ...) of the old vertices, with the edge midpoints' means behind it."""
         old = attribute[: self.old_count]
         return np.concatenate([old, (old[self.edges[:, 0]] + old[self.edges[:, 1]]) / 2])
@@ -46,7 +46,9 @@ def rotation(axis: str, angle: float) -> Points:
 
 def vertex_normals(vertices: Points, faces: Faces) -> Points:
     """Area-weighted unit normals, (n, 3)."""
-    face_normals = np.cross(vertices[faces[:, 1]] - vertices[faces[:, 0]], vertices[faces[:, 2]] - vertices[faces[:, 0]])
+    face_normals = np.cross(
+        vertices[faces[:, 1]] - vertices[faces[:, 0]], vertices[faces[:, 2]] - vertices[faces[:, 0]]
+    )
     total = np.stack(
         [
             np.bincount(faces.ravel(), np.repeat(face_normals[:, axis], 3), minlength=len(vertices))
@@ -59,7 +61,9 @@ def vertex_normals(vertices: Points, faces: Faces) -> Points:
 
 def triangle_areas(vertices: Points, faces: Faces) -> NDArray[np.float64]:
     """Area of each triangle in square metres, (m,)."""
-    edges = np.cross(vertices[faces[:, 1]] - vertices[faces[:, 0]], vertices[faces[:, 2]] - vertices[faces[:, 0]])
+    edges = np.cross(
+        vertices[faces[:, 1]] - vertices[faces[:, 0]], vertices[faces[:, 2]] - vertices[faces[:, 0]]
+    )
     return np.linalg.norm(edges, axis=1) / 2
 
 

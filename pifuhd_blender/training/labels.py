@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Inside or outside: labelled points and the true surface of a subject. NumPy, libigl, scikit-image.
+"""Inside or outside: labelled points and the true surface of a subject. NumPy, libigl; the engine's mesher.
 
 Inside is where the generalised winding number of any one solid exceeds a half; that closes sleeves and
 hems with a smooth membrane, as a scan would be. Solids are never summed: overlaps would count twice.
@@ -10,8 +10,8 @@ from __future__ import annotations
 import igl
 import numpy as np
 from numpy.typing import NDArray
-from skimage.measure import marching_cubes
 
+from ..engine.surface import extract_surface
 from .geometry import Faces, Points, sample_surface, triangle_areas
 from .subject import Subject
 
@@ -19,7 +19,7 @@ __all__ = ["inside", "labelled_points", "true_surface"]
 
 NEAR_SIGMAS = (0.004, 0.012, 0.03, 0.06)  # metres: detail, and the wide ones that teach depth
 MARGIN = 0.05  # metres around the subject for uniform points
-GRID_STEP = 0.006  # metres of the true surface's grid
+TRUE_RESOLUTION = 512  # cells along the cube about a subject
 
 
 def inside(subject: Subject, points: Points) -> NDArray[np.bool_]:
@@ -43,7 +43,9 @@ def labelled_points(
 
     The near ones are drawn with each of :data:`NEAR_SIGMAS` alike and shuffled.
     """
-    shown = [(piece.vertices, piece.faces) for piece in subject.pieces if piece.kind in ("skin", "clothes", "hair")]
+    shown = [
+        (piece.vertices, piece.faces) for piece in subject.pieces if piece.kind in ("skin", "clothes", "hair")
+    ]
     areas = np.array([triangle_areas(*surface).sum() for surface in shown])
     counts = rng.multinomial(near, areas / areas.sum())
     points = np.concatenate(
@@ -55,13 +57,18 @@ def labelled_points(
     return points.astype(np.float32), inside(subject, points)
 
 
-def true_surface(subject: Subject, step: float = GRID_STEP) -> tuple[NDArray[np.float32], Faces]:
-    """Outer surface of all solids together as one mesh, for measuring; vertices in metres."""
+def true_surface(subject: Subject, resolution: int = TRUE_RESOLUTION) -> tuple[NDArray[np.float32], Faces]:
+    """Outer surface of all solids together as one mesh, for measuring; vertices in metres.
+
+    Meshed by the engine's own sparse lattice, a cube about the subject (some 4 mm a cell).
+    """
     low, high = subject.bounds()
-    low = low - 0.03
-    counts = np.ceil((high + 0.03 - low) / step).astype(int)
-    axes = [low[k] + step * np.arange(counts[k]) for k in range(3)]
-    grid = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
-    occupied = np.pad(inside(subject, grid).reshape(counts), 1)
-    vertices, faces, _, _ = marching_cubes(occupied.astype(np.float32), 0.5)
-    return ((vertices - 1) * step + low).astype(np.float32), faces[:, ::-1].astype(np.int32)
+    centre, half = (low + high) / 2, float((high - low).max()) / 2 * 1.05
+    to_metres = half * np.array([1.0, -1.0, 1.0])
+
+    def occupancy(box: NDArray[np.float32]) -> NDArray[np.float32]:
+        return inside(subject, box.astype(np.float64) * to_metres + centre).astype(np.float32)
+
+    surface = extract_surface(occupancy, resolution, chunk=200_000)
+    vertices = surface.vertices * to_metres + centre
+    return vertices.astype(np.float32), surface.faces[:, ::-1].astype(np.int32)  # mirrored, so wound anew

@@ -14,7 +14,28 @@ __all__ = ["PerceptualLoss", "depth_loss", "normal_loss", "occupancy_loss"]
 BACK_WEIGHT = 0.7  # the back is a guess; it should not drown what can be seen
 VGG_LAYERS = (2, 7, 12, 21, 30)  # relu1_1 to relu5_1 of VGG19's feature list
 VGG_WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)  # as pix2pixHD weighs them
-VGG_PLAN = (64, 64, 0, 128, 128, 0, 256, 256, 256, 256, 0, 512, 512, 512, 512, 0, 512, 512, 512, 512)  # 0: max-pool
+VGG_PLAN = (
+    64,
+    64,
+    0,
+    128,
+    128,
+    0,
+    256,
+    256,
+    256,
+    256,
+    0,
+    512,
+    512,
+    512,
+    512,
+    0,
+    512,
+    512,
+    512,
+    512,
+)  # 0: max-pool
 
 
 def _difference(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,8 +88,11 @@ def occupancy_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
 
 
 def depth_loss(predicted: Tensor, true: Tensor, weight: Tensor) -> Tensor:
-    """Huber loss of front and back depth maps (B, 2, h, w); bends at 0.1 box units, so that a limb
-    thrown far out does not rule the batch. ``weight`` is (B, 1, h, w)."""
+    """Huber loss of front and back depth maps (B, 2, h, w).
+
+    It bends at 0.1 box units, so that a limb thrown far out does not rule the batch. ``weight`` is
+    (B, 1, h, w).
+    """
     error = F.huber_loss(predicted, true, reduction="none", delta=0.1) / 0.1
     return (error * weight).sum() / (2 * weight.sum() + 1)
 

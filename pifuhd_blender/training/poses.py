@@ -31,7 +31,7 @@ def _mirrored(pose: Pose) -> Pose:
     }
 
 
-def _arm(pose: Pose, side: str, sign: int, stride: float, on_hip: bool, rng: np.random.Generator) -> None:
+def _arm(pose: Pose, side: str, sign: int, stride: float, rng: np.random.Generator, *, on_hip: bool) -> None:
     """Shoulder to fingertips: hanging, bent in front of the body, raised, or on the hip."""
     if on_hip:
         lowered = rng.uniform(0.15, 0.35)
@@ -41,7 +41,9 @@ def _arm(pose: Pose, side: str, sign: int, stride: float, on_hip: bool, rng: np.
         bend = rng.uniform(0, 0.5) if rng.random() < 0.65 else rng.uniform(0.3, 1.9)
         inward = rng.uniform(-0.1, 0.35 if bend < 0.5 else 0.9)
         elbow = rotation("z", -sign * inward) @ rotation("x", -bend)
-    pose[f"upperarm01.{side}"] = rotation("x", rng.normal(0, 0.12) + sign * stride * 0.8) @ rotation("z", -sign * lowered)
+    pose[f"upperarm01.{side}"] = rotation("x", rng.normal(0, 0.12) + sign * stride * 0.8) @ rotation(
+        "z", -sign * lowered
+    )
     pose[f"lowerarm01.{side}"] = elbow
     pose[f"wrist.{side}"] = rotation("y", rng.normal(0, 0.3)) @ rotation("x", rng.normal(0, 0.15))
     pose[f"clavicle.{side}"] = rotation("z", rng.normal(0, 0.06))
@@ -71,7 +73,7 @@ def standing_pose(rng: np.random.Generator) -> Pose:
     hands_on_hips = rng.random() < 0.12
     both = rng.random() < 0.5
     for first, side, sign in ((True, "L", 1), (False, "R", -1)):
-        _arm(pose, side, sign, stride, hands_on_hips and (both or first), rng)
+        _arm(pose, side, sign, stride, rng, on_hip=hands_on_hips and (both or first))
         _leg(pose, side, sign, stride, rng)
     spread = {"spine05": 0.04, "spine03": 0.05, "spine01": 0.05, "neck01": 0.08, "neck03": 0.08, "head": 0.12}
     for bone, sigma in spread.items():
@@ -112,7 +114,7 @@ class PoseLibrary:
         return kept or chosen
 
     def sample(self, rng: np.random.Generator, *, calm: bool, held_out: bool, jitter: float = 0.10) -> Pose:
-        """A recorded pose: standing, walking, running and dancing ones if ``calm``, else fights, sports, sitting."""
+        """A recorded pose: standing, walking, running, dancing if ``calm``, else fights, sports, sitting."""
         pool = self._pool(calm=calm, held_out=held_out)
         angles = self._angles[rng.choice(pool)]
         if rng.random() < 0.4:
@@ -124,7 +126,10 @@ class PoseLibrary:
 
 
 def draw_pose(rng: np.random.Generator, library: PoseLibrary, *, held_out: bool) -> tuple[Pose, str]:
-    """A pose as photos show people, and its group: "standing" (62% procedural, 26% recorded) or "extreme"."""
+    """A pose as photos show people, and its group.
+
+    "standing" (62% procedural, 26% recorded) or "extreme".
+    """
     chance = rng.random()
     if chance < 0.62:
         return standing_pose(rng), "standing"

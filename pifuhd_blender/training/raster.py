@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import cv2
 import moderngl
@@ -36,15 +36,20 @@ void main() {
 
 FRAGMENT_SHADER = """#version 330
 in vec3 v_normal; in vec2 v_uv; in float v_ambient; in float v_key; in vec3 v_rest; in float v_depth;
-uniform sampler2D albedo; uniform vec3 tint; uniform float wash; uniform float alpha_cut; uniform float gloss;
-uniform vec3 sh[9]; uniform vec3 key_direction; uniform vec3 key_colour; uniform float side; uniform float exposure;
-uniform int pattern; uniform float pattern_size; uniform float pattern_phase; uniform float pattern_share; uniform vec3 pattern_colour;
+uniform sampler2D albedo;
+uniform vec3 tint; uniform float wash; uniform float alpha_cut; uniform float gloss;
+uniform vec3 sh[9]; uniform vec3 key_direction; uniform vec3 key_colour;
+uniform float side; uniform float exposure;
+uniform int pattern; uniform float pattern_size; uniform float pattern_phase;
+uniform float pattern_share; uniform vec3 pattern_colour;
 layout(location=0) out vec4 colour; layout(location=1) out vec4 normal; layout(location=2) out float depth;
 float hash(vec3 p) { return fract(sin(dot(p, vec3(12.9898, 78.233, 37.719))) * 43758.5453); }
 float noise(vec3 p) {
   vec3 i = floor(p), f = fract(p); f = f * f * (3.0 - 2.0 * f); float v = 0.0;
   for (int k = 0; k < 8; k++) {
-    vec3 o = vec3(k & 1, (k >> 1) & 1, (k >> 2) & 1); vec3 w = mix(1.0 - f, f, o); v += hash(i + o) * w.x * w.y * w.z;
+    vec3 o = vec3(k & 1, (k >> 1) & 1, (k >> 2) & 1);
+    vec3 w = mix(1.0 - f, f, o);
+    v += hash(i + o) * w.x * w.y * w.z;
   }
   return v;
 }
@@ -60,13 +65,15 @@ void main() {
   vec4 texel = texture(albedo, vec2(v_uv.x, 1.0 - v_uv.y));
   if (texel.a < alpha_cut) discard;
   vec3 n = normalize(v_normal); if (n.z * side < 0.0) n = -n;
-  vec3 ambient = sh[0]*0.2821 + sh[1]*0.4886*n.y + sh[2]*0.4886*n.z + sh[3]*0.4886*n.x + sh[4]*1.0925*n.x*n.y
-    + sh[5]*1.0925*n.y*n.z + sh[6]*0.3154*(3.0*n.z*n.z-1.0) + sh[7]*1.0925*n.x*n.z + sh[8]*0.5463*(n.x*n.x-n.y*n.y);
+  vec3 ambient = sh[0]*0.2821 + sh[1]*0.4886*n.y + sh[2]*0.4886*n.z + sh[3]*0.4886*n.x
+    + sh[4]*1.0925*n.x*n.y + sh[5]*1.0925*n.y*n.z + sh[6]*0.3154*(3.0*n.z*n.z-1.0)
+    + sh[7]*1.0925*n.x*n.z + sh[8]*0.5463*(n.x*n.x-n.y*n.y);
   vec3 base = pow(texel.rgb, vec3(2.2)); float luminance = dot(base, vec3(0.3, 0.6, 0.1));
   base = mix(base, vec3(0.15 + 1.6 * luminance), wash) * tint;
   base = mix(base, pattern_colour * (0.3 + luminance), printed() * pattern_share);
   vec3 half_way = normalize(key_direction + vec3(0, 0, side));
-  vec3 light = base * (max(ambient, vec3(0.02)) * v_ambient + key_colour * v_key * max(dot(n, key_direction), 0.0));
+  vec3 direct = key_colour * v_key * max(dot(n, key_direction), 0.0);
+  vec3 light = base * (max(ambient, vec3(0.02)) * v_ambient + direct);
   light += gloss * pow(max(dot(n, half_way), 0.0), 24.0) * v_ambient * (0.3 + v_key);
   light *= exposure; light = light / (1.0 + 0.25 * light * light);
   colour = vec4(pow(clamp(light, 0.0, 1.0), vec3(1.0 / 2.2)), 1.0);
@@ -92,8 +99,11 @@ class Look:
 
 
 class Picture(NamedTuple):
-    """colour (S, S, 4) uint8 premultiplied RGBA; normal (S, S, 4) uint8, 0.5 + n / 2 premultiplied, alpha;
-    depth (D, D) float32 metres along the view, NaN where nothing is."""
+    """One side of a view.
+
+    ``colour`` (S, S, 4) premultiplied RGBA; ``normal`` (S, S, 4) 0.5 + n / 2 premultiplied, and alpha;
+    ``depth`` (D, D) metres along the view, NaN where nothing is.
+    """
 
     colour: NDArray[np.uint8]
     normal: NDArray[np.uint8]
@@ -114,7 +124,7 @@ class Scene:
 
     parts: list[_Part] = field(default_factory=list)
 
-    def __enter__(self) -> Scene:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -144,13 +154,21 @@ class Rasteriser:
 
     def _texture(self, name: str, pixels: NDArray[np.uint8]) -> Any:
         if name not in self._textures:
-            texture = self._context.texture(pixels.shape[1::-1], pixels.shape[2], np.ascontiguousarray(pixels).tobytes())
+            texture = self._context.texture(
+                pixels.shape[1::-1], pixels.shape[2], np.ascontiguousarray(pixels).tobytes()
+            )
             texture.build_mipmaps()
             texture.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
             self._textures[name] = texture
         return self._textures[name]
 
-    def upload(self, pieces: list[Piece], shading: list[Shading], looks: list[Look], textures: dict[str, NDArray[np.uint8]]) -> Scene:
+    def upload(
+        self,
+        pieces: list[Piece],
+        shading: list[Shading],
+        looks: list[Look],
+        textures: dict[str, NDArray[np.uint8]],
+    ) -> Scene:
         """Put a subject on the card; ``textures`` maps each piece's texture file to RGBA pixels."""
         scene = Scene()
         for piece, light, look in zip(pieces, shading, looks, strict=True):
@@ -172,7 +190,15 @@ class Rasteriser:
         return scene
 
     def render(
-        self, scene: Scene, view: View, light: Points, key_direction: Points, key_colour: Points, exposure: float, *, back: bool = False
+        self,
+        scene: Scene,
+        view: View,
+        light: Points,
+        key_direction: Points,
+        key_colour: Points,
+        exposure: float,
+        *,
+        back: bool = False,
     ) -> Picture:
         """Draw one side. ``light`` (9, 3) harmonics and ``key_direction`` (3,) are in the view's frame."""
         program = self._program
@@ -183,7 +209,8 @@ class Rasteriser:
         program["turn"].write(np.ascontiguousarray(view.turn.T, np.float32).tobytes())
         program["sh"].write(np.ascontiguousarray(light, np.float32).tobytes())
         for name, value in {
-            "centre": tuple(view.centre), "scale": 1.0 / view.half, "perspective": view.perspective, "side": side,
+            "centre": tuple(view.centre), "scale": 1.0 / view.half, "perspective": view.perspective,
+            "side": side,
             "key_direction": tuple(key_direction), "key_colour": tuple(key_colour), "exposure": exposure,
         }.items():  # fmt: skip
             program[name] = value
@@ -191,7 +218,16 @@ class Rasteriser:
             look = part.look
             self._textures[part.piece.texture].use(0)
             program["alpha_cut"] = 0.4 if part.piece.texture.endswith("webp") else 0.0
-            for name in ("tint", "wash", "gloss", "pattern", "pattern_size", "pattern_phase", "pattern_share", "pattern_colour"):
+            for name in (
+                "tint",
+                "wash",
+                "gloss",
+                "pattern",
+                "pattern_size",
+                "pattern_phase",
+                "pattern_share",
+                "pattern_colour",
+            ):
                 program[name] = getattr(look, name)
             part.array.render()
         colour, normal = self._read(self._colour), self._read(self._normal)
@@ -208,4 +244,6 @@ class Rasteriser:
     def _read(self, texture: Any) -> NDArray[np.uint8]:
         drawn = self.size * self.SUPERSAMPLE
         pixels = np.frombuffer(texture.read(), np.uint8).reshape(drawn, drawn, 4)[::-1]
-        return cv2.resize(pixels, (self.size, self.size), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        return cv2.resize(pixels, (self.size, self.size), interpolation=cv2.INTER_AREA).astype(
+            np.uint8, copy=False
+        )

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What one training run does, as plain data: one JSON file a run, kept with its weights. Standard library only."""
+"""What one training run does, as plain data: one JSON file a run, kept with its weights.
+
+Standard library only.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ class RunConfig:
     points : int
         Labelled points a picture (coarse and fine).
     normals, coarse : str
-        Checkpoints that a later part looks through; read again when they change.
+        ``weights.pt`` that a later part looks through, from the folder of runs; read again when they change.
     predicted_normals : tuple of float
         Share of batches with predicted instead of blurred true normals, at the start and the end of the run.
     start : str
@@ -74,15 +77,21 @@ class RunConfig:
     def read(path: Path) -> RunConfig:
         """Read a run's file; unknown keys are an error, so that a misspelt one is noticed."""
         plain: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        stages = tuple(StageConfig(**{**stage, "zooms": tuple(stage.get("zooms", (1.0,)))}) for stage in plain.pop("stages"))
+        stages = tuple(
+            StageConfig(**{**stage, "zooms": tuple(stage.get("zooms", (1.0,)))})
+            for stage in plain.pop("stages")
+        )
         if "predicted_normals" in plain:
             plain["predicted_normals"] = tuple(plain["predicted_normals"])
         config = RunConfig(stages=stages, **plain)
         if abs(sum(stage.share for stage in stages) - 1) > 1e-6:
-            raise ValueError(f"{path}: the stages' shares add up to {sum(stage.share for stage in stages)}, not 1.")
+            raise ValueError(
+                f"{path}: the stages' shares add up to {sum(stage.share for stage in stages)}, not 1."
+            )
         return config
 
     def write(self, path: Path) -> None:
+        """Write what :meth:`read` reads."""
         path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
     def stage_at(self, progress: float) -> int:

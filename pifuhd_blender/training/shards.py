@@ -19,7 +19,6 @@ A subject depends on its seed alone, so any shard can be made again.
 from __future__ import annotations
 
 import logging
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,13 +27,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .assets import AssetPack
-from .geometry import Points
 from .labels import labelled_points, true_surface
 from .light import exposed, random_direction, shade, turned
 from .poses import PoseLibrary
 from .raster import Look, Picture, Rasteriser
 from .subject import Subject, dress
-from .views import View, draw_view, held_out_view
+from .views import draw_view, held_out_view
 from .wardrobe import draw_person
 
 __all__ = ["HELD_OUT_SEED", "ShardWriter", "shard_path"]
@@ -48,6 +46,7 @@ VIEWS, HELD_OUT_VIEWS = 8, 4
 
 
 def shard_path(folder: Path, number: int) -> Path:
+    """Where a subject's shard stands."""
     return folder / f"subject_{number:06d}.npz"
 
 
@@ -70,7 +69,8 @@ def draw_look(kind: str, hair_tint: tuple[float, float, float], rng: np.random.G
     if rng.random() < 0.75:
         return Look(tint=tuple(tint), wash=wash, gloss=gloss)
     return Look(
-        tint=tuple(tint), wash=wash, gloss=gloss, pattern=int(rng.integers(1, 5)), pattern_size=rng.uniform(4, 40),
+        tint=tuple(tint), wash=wash, gloss=gloss, pattern=int(rng.integers(1, 5)),
+        pattern_size=rng.uniform(4, 40),
         pattern_phase=rng.random(), pattern_share=rng.uniform(0.3, 1), pattern_colour=tuple(rng.random(3)),
     )  # fmt: skip
 
@@ -91,17 +91,22 @@ class ShardWriter:
         subject = dress(self.pack, person, rng, drape_chance=1.0 if self.held_out else 0.6)
         arrays = self._pictures(subject, rng)
         points, labels = labelled_points(subject, NEAR_POINTS, UNIFORM_POINTS, rng)
-        arrays |= {"points": points, "inside": np.packbits(labels), "near": np.array(NEAR_POINTS), "height": np.array(subject.height)}
+        arrays |= {
+            "points": points,
+            "inside": np.packbits(labels),
+            "near": np.array(NEAR_POINTS),
+            "height": np.array(subject.height),
+        }
         arrays |= {"group": np.array(person.group), "garments": np.array(person.garments)}
         if self.held_out:
             arrays["true_vertices"], arrays["true_faces"] = true_surface(subject)
         path = shard_path(folder, number)
         partial = path.with_suffix(".part.npz")
         np.savez(partial, **arrays)  # pyright: ignore[reportArgumentType]  (numpy types **kwds as bool)
-        os.replace(partial, path)
+        partial.replace(path)
         return path
 
-    def _pictures(self, subject: Subject, rng: np.random.Generator) -> dict[str, NDArray]:
+    def _pictures(self, subject: Subject, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
         key = random_direction(rng)
         shading = shade(subject, key, rng)
         grey = rng.random() ** 4
@@ -110,16 +115,20 @@ class ShardWriter:
         looks = [draw_look(piece.kind, hair_tint, rng) for piece in subject.pieces]
         textures = {piece.texture: self.pack.texture(piece.texture) for piece in subject.pieces}
         surface = np.concatenate([piece.vertices[np.unique(piece.faces)] for piece in subject.pieces])
-        views: list[NDArray] = []
-        depths: list[NDArray] = []
-        arrays: dict[str, NDArray] = {}
+        views: list[NDArray[Any]] = []
+        depths: list[NDArray[Any]] = []
+        arrays: dict[str, NDArray[Any]] = {}
         with self.rasteriser.upload(subject.pieces, shading, looks, textures) as scene:
             for k in range(HELD_OUT_VIEWS if self.held_out else VIEWS):
                 view = (held_out_view if self.held_out else draw_view)(surface, rng, k)
                 names = list(self.pack.lights)
-                light = turned(exposed(self.pack.lights[names[rng.integers(len(names))]]), rng.uniform(-np.pi, np.pi))
+                light = turned(
+                    exposed(self.pack.lights[names[rng.integers(len(names))]]), rng.uniform(-np.pi, np.pi)
+                )
                 light = light * rng.uniform(0.9, 1.1, 3)
-                key_colour = rng.uniform(0, 1.3) * rng.uniform(0.85, 1.1, 3) if rng.random() < 0.75 else np.zeros(3)
+                key_colour = (
+                    rng.uniform(0, 1.3) * rng.uniform(0.85, 1.1, 3) if rng.random() < 0.75 else np.zeros(3)
+                )
                 setting = (light, view.turn @ key, key_colour, float(np.exp(rng.normal(0.25, 0.25)) * 1.1))
                 front = self.rasteriser.render(scene, view, *setting)
                 back = self.rasteriser.render(scene, view, *setting, back=True)
@@ -140,5 +149,3 @@ def decode(png: NDArray[np.uint8]) -> NDArray[np.uint8]:
     strip = cv2.imdecode(png, cv2.IMREAD_UNCHANGED)[..., [2, 1, 0, 3]]
     colour, front, back = np.split(strip, 3, axis=1)
     return np.concatenate([colour, front[..., :3], back[..., :3]], 2)
-
-

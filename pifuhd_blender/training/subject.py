@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .assets import AssetPack, Body, Garment, skin
-from .drape import Collider, drape, limb_of
+from .drape import Cloth, Collider, drape, limb_of
 from .geometry import Faces, Points, subdivide, vertex_normals
 from .wardrobe import STIFF, Person
 
@@ -25,7 +25,7 @@ __all__ = ["Piece", "Subject", "dress"]
 
 @dataclass(frozen=True)
 class Piece:
-    """One textured surface of a subject; ``rest`` places procedural prints, which must not slide with the pose."""
+    """One textured surface of a subject; ``rest`` places prints, which must not slide with the pose."""
 
     name: str
     kind: str
@@ -33,7 +33,7 @@ class Piece:
     rest: Points
     faces: Faces
     texture_faces: Faces
-    texture_coordinates: NDArray[np.floating]
+    texture_coordinates: Points
     texture: str
 
 
@@ -66,13 +66,20 @@ def _widen(rest: Points, posed: Points, faces: Faces, rng: np.random.Generator) 
 
 
 def _wear(
-    garment: Garment, body: Body, collider: Collider, matrices: Points, rng: np.random.Generator, draped: bool, looseness: float
+    garment: Garment,
+    body: Body,
+    collider: Collider,
+    matrices: Points,
+    rng: np.random.Generator,
+    *,
+    draped: bool,
+    looseness: float,
 ) -> Piece:
     rest = garment.fit(collider.rest)
     weights = garment.skin_weights(body.weights)
     posed = skin(rest, weights, matrices)
     faces, texture_faces = garment.faces, garment.texture_faces
-    texture_coordinates: NDArray[np.floating] = garment.texture_coordinates
+    texture_coordinates: Points = garment.texture_coordinates
     if _is_cloth(garment):
         if rng.random() < 0.55:
             rest, posed = _widen(rest, posed, faces, rng)
@@ -83,8 +90,10 @@ def _wear(
             faces, texture_faces = finer.faces, finer_texture.faces
         if draped:
             limbs = np.array([limb_of(name) for name in body.bones])[weights.argmax(1)]
-            posed = drape(rest, posed, faces, limbs, collider, rng, looseness=looseness)
-    return Piece(garment.name, garment.kind, posed, rest, faces, texture_faces, texture_coordinates, garment.texture)
+            posed = drape(Cloth(rest, posed, faces, limbs), collider, rng, looseness=looseness)
+    return Piece(
+        garment.name, garment.kind, posed, rest, faces, texture_faces, texture_coordinates, garment.texture
+    )
 
 
 def dress(pack: AssetPack, person: Person, rng: np.random.Generator, *, drape_chance: float = 0.6) -> Subject:
@@ -109,14 +118,28 @@ def dress(pack: AssetPack, person: Person, rng: np.random.Generator, *, drape_ch
     draped = bool(rng.random() < drape_chance)
     looseness = rng.uniform(1.02, 1.09)
     garments = [pack.garment(name) for name in person.garments]
-    worn = [_wear(garment, body, collider, matrices, rng, draped, looseness) for garment in garments]
+    worn = [
+        _wear(garment, body, collider, matrices, rng, draped=draped, looseness=looseness)
+        for garment in garments
+    ]
     hidden = np.any([garment.hides for garment in garments], axis=0)
     visible = body.is_skin & ~hidden[body.triangles].all(1)
     skin_piece = Piece(
-        "skin", "skin", posed, rest, body.triangles[visible], body.uv_triangles[visible], body.uv, pack.skins[person.skin]
+        "skin",
+        "skin",
+        posed,
+        rest,
+        body.triangles[visible],
+        body.uv_triangles[visible],
+        body.uv,
+        pack.skins[person.skin],
     )
     inset = posed - vertex_normals(posed, body.triangles) * (hidden * HIDDEN_BODY_INSET)[:, None]
     solids = [(inset, body.triangles)]
-    solids += [(piece.vertices, piece.faces) for piece in worn if piece.kind in ("clothes", "hair") and piece.name != "glasses"]
+    solids += [
+        (piece.vertices, piece.faces)
+        for piece in worn
+        if piece.kind in ("clothes", "hair") and piece.name != "glasses"
+    ]
     height = float(np.ptp(rest[body.triangles[body.is_skin], 1]))
     return Subject(person, [skin_piece, *worn], solids, height)

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..engine.model import CONFIGS, MultiLevelPIFu, PointLogits
+from ..engine.model import CONFIGS, MultiLevelPIFu
+from ..engine.model_config import Part
 from .losses import PerceptualLoss, depth_loss, normal_loss, occupancy_loss
 from .run_config import RunConfig
 
@@ -21,7 +22,7 @@ __all__ = ["Batch", "CoarseTask", "FineTask", "NormalTask", "Report", "Task", "b
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The averaged weights of a training checkpoint, or None-less: raises if the file is not one."""
+    """The averaged weights that a run wrote as ``weights.pt``."""
     return torch.load(path, map_location="cpu", weights_only=True)["weights"]
 
 
@@ -30,16 +31,20 @@ class FrozenPart:
 
     CHECK_EVERY = 100  # calls
 
-    def __init__(self, model: MultiLevelPIFu, part: str, path: str) -> None:
+    def __init__(self, model: MultiLevelPIFu, part: Part, path: Path) -> None:
         self._module = model.part(part).requires_grad_(False).eval()
-        self._path = Path(path)
+        self._path = path
         self._time = 0.0
         self._calls = 0
         self.available = False
         self.refresh()
 
     def refresh(self) -> None:
-        if self._calls % self.CHECK_EVERY == 0 and self._path.is_file() and self._path.stat().st_mtime > self._time:
+        if (
+            self._calls % self.CHECK_EVERY == 0
+            and self._path.is_file()
+            and self._path.stat().st_mtime > self._time
+        ):
             self._time = self._path.stat().st_mtime
             self._module.load_state_dict(read_weights(self._path))
             self.available = True
@@ -47,12 +52,13 @@ class FrozenPart:
 
 
 class Task(ABC):
-    """One part in training. ``module`` holds the weights that learn."""
+    """One part in training; ``module`` holds the weights that learn. The config's paths start at ``runs``."""
 
+    model: MultiLevelPIFu
     points = 0
 
-    def __init__(self, config: RunConfig) -> None:
-        self.config = config
+    def __init__(self, config: RunConfig, runs: Path) -> None:
+        self.config, self.runs = config, runs
         self.progress = 0.0
 
     @property
@@ -66,16 +72,14 @@ class Task(ABC):
     def to(self, device: torch.device) -> None:
         self.model.to(device)
 
-    model: MultiLevelPIFu
-
 
 class NormalTask(Task):
     """Both normal maps from picture and matte."""
 
-    def __init__(self, config: RunConfig) -> None:
-        super().__init__(config)
+    def __init__(self, config: RunConfig, runs: Path) -> None:
+        super().__init__(config, runs)
         self.model = MultiLevelPIFu(CONFIGS[config.model], ("normals",))
-        self.perceptual = PerceptualLoss(Path(config.perceptual)) if config.perceptual else None
+        self.perceptual = PerceptualLoss(runs / config.perceptual) if config.perceptual else None
 
     @property
     def module(self) -> nn.Module:
@@ -124,11 +128,11 @@ def _agreement(logits: Tensor, batch: Batch) -> float:
 class _PointTask(Task):
     """What the coarse and the fine level share: normals to look at, points to answer."""
 
-    def __init__(self, config: RunConfig) -> None:
-        super().__init__(config)
+    def __init__(self, config: RunConfig, runs: Path) -> None:
+        super().__init__(config, runs)
         self.points = config.points
         self.model = MultiLevelPIFu(CONFIGS[config.model], ("normals", "coarse", "fine"))
-        self.frozen_normals = FrozenPart(self.model, "normals", config.normals)
+        self.frozen_normals = FrozenPart(self.model, "normals", runs / config.normals)
 
     def _normals(self, batch: Batch) -> tuple[Tensor, Tensor]:
         start, end = self.config.predicted_normals
@@ -163,9 +167,9 @@ class CoarseTask(_PointTask):
 class FineTask(_PointTask):
     """Occupancy of points in crops, the coarse level frozen."""
 
-    def __init__(self, config: RunConfig) -> None:
-        super().__init__(config)
-        self.frozen_coarse = FrozenPart(self.model, "coarse", config.coarse)
+    def __init__(self, config: RunConfig, runs: Path) -> None:
+        super().__init__(config, runs)
+        self.frozen_coarse = FrozenPart(self.model, "coarse", runs / config.coarse)
 
     @property
     def module(self) -> nn.Module:
@@ -176,7 +180,7 @@ class FineTask(_PointTask):
         with torch.no_grad():
             coarse = self.model.coarse_features(batch["image"], batch["matte"], front, back)
         fine = self.model.fine_features(batch["image"], batch["matte"], front, back)
-        answer: PointLogits = self.model.query_logits(batch["points"], coarse, fine)
+        answer = self.model.query_logits(batch["points"], coarse, fine)
         if answer.fine is None:
             raise ValueError(f"The config {self.config.model} has no fine level to train.")
         logits = answer.fine.float()
@@ -189,6 +193,6 @@ class FineTask(_PointTask):
         return loss, report
 
 
-def build_task(config: RunConfig) -> Task:
-    """The task of a run's part."""
-    return {"normals": NormalTask, "coarse": CoarseTask, "fine": FineTask}[config.part](config)
+def build_task(config: RunConfig, runs: Path) -> Task:
+    """The task of a run's part; ``runs`` is the folder that the config's paths start at."""
+    return {"normals": NormalTask, "coarse": CoarseTask, "fine": FineTask}[config.part](config, runs)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import logging
 import math
-import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -42,7 +41,7 @@ class Trainer:
     ----------
     config : RunConfig
     folder : Path
-        Made if missing; a checkpoint in it is resumed.
+        Made if missing; a checkpoint in it is resumed. Paths in the config start at its parent.
     data : Path
         Folder of shards.
     device : torch.device
@@ -54,11 +53,11 @@ class Trainer:
         folder.mkdir(parents=True, exist_ok=True)
         config.write(folder / "run.json")
         self.subjects = SubjectSet(data)
-        self.task: Task = build_task(config)
+        self.task: Task = build_task(config, folder.parent)
         self.task.to(device)
         module = self.task.module
         if config.start:
-            module.load_state_dict(read_weights(Path(config.start)))
+            module.load_state_dict(read_weights(folder.parent / config.start))
         module.to(memory_format=torch.channels_last).train()
         self.average = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)
         self.optimiser = torch.optim.AdamW(
@@ -88,10 +87,13 @@ class Trainer:
             "samples": self.samples,
             "elapsed": self.elapsed,
         }
-        for name, content in (("checkpoint.pt", state), ("weights.pt", {"weights": weights, "samples": self.samples})):
+        for name, content in (
+            ("checkpoint.pt", state),
+            ("weights.pt", {"weights": weights, "samples": self.samples}),
+        ):
             partial = self.folder / f"{name}.part"
             torch.save(content, partial)
-            os.replace(partial, self.folder / name)
+            partial.replace(self.folder / name)
         plot_curves(self.folder / "curves.csv", self.folder / "curves.png")
 
     @property
@@ -106,7 +108,9 @@ class Trainer:
 
     def _batches(self, number: int) -> Iterator[Batch]:
         stage = self.config.stages[number]
-        stream = SampleStream(self.subjects, stage.size, self.task.points, stage.zooms, self.config.seed + self.samples)
+        stream = SampleStream(
+            self.subjects, stage.size, self.task.points, stage.zooms, self.config.seed + self.samples
+        )
         pinned = self.device.type == "cuda"
         return iter(DataLoader(stream, stage.batch, num_workers=self.config.workers, pin_memory=pinned))
 
@@ -155,7 +159,12 @@ class Trainer:
 
     def _log(self, reports: dict[str, list[float]]) -> None:
         means = {name: sum(values) / len(values) for name, values in reports.items()}
-        row = {"minutes": self.elapsed / 60, "samples": self.samples, "rate": self._rate(), "subjects": len(self.subjects)} | means
+        row = {
+            "minutes": self.elapsed / 60,
+            "samples": self.samples,
+            "rate": self._rate(),
+            "subjects": len(self.subjects),
+        } | means
         path = self.folder / "curves.csv"
         new = not path.exists()
         with path.open("a", newline="", encoding="utf-8") as file:

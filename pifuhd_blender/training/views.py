@@ -53,7 +53,9 @@ class View:
         return cls(numbers[:9].reshape(3, 3), numbers[9:12], half, perspective, depth_origin, yaw)
 
 
-def _framed(surface: Points, turn: Points, margin: float, perspective_distance: float | None, yaw: float) -> View:
+def _framed(
+    surface: Points, turn: Points, margin: float, perspective_distance: float | None, yaw: float
+) -> View:
     turned = surface @ turn.T
     low, high = turned.min(0), turned.max(0)
     size = float((high - low)[:2].max())
@@ -75,7 +77,7 @@ def draw_view(surface: Points, rng: np.random.Generator, number: int) -> View:
 
 
 def held_out_view(surface: Points, rng: np.random.Generator, number: int) -> View:
-    """The evaluation's cameras: yaw 0, 90, 180, 270 degrees, framed as a photo is, orthographic, a touch of pitch."""
+    """The evaluation's cameras: yaw 0, 90, 180, 270 degrees, framed as photos are, orthographic."""
     yaw = number * np.pi / 2
     turn = rotation("x", rng.normal(0, 0.03)) @ rotation("y", yaw)
     return _framed(surface, turn, 1.18, None, yaw)

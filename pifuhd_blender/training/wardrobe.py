@@ -14,7 +14,14 @@ import numpy as np
 from .assets import AssetPack
 from .poses import Pose, PoseLibrary, draw_pose
 
-TOPS_F = ("crude_female_tshirt", "tank_top_01", "vnecktop", "spaghetti_top", "sleeveless", "short_tail_camo_tee")
+TOPS_F = (
+    "crude_female_tshirt",
+    "tank_top_01",
+    "vnecktop",
+    "spaghetti_top",
+    "sleeveless",
+    "short_tail_camo_tee",
+)
 BOTTOMS_F = ("tightjeans", "shortjeans", "jeansskirt", "miniskirt", "crude_loose_pants")
 OUTFITS_F = (
     "female_casualsuit01", "female_casualsuit02", "female_elegantsuit01", "female_sportsuit01",
@@ -30,7 +37,9 @@ HAIR_M = ("short01", "short02", "short03", "short04", "afro01", None)
 SHOES = ("shoes01", "shoes02", "shoes03", "shoes04", "shoes05", "shoes06")
 EYEBROWS = tuple(f"eyebrow{k:03d}" for k in range(1, 13))
 
-HELD_OUT_GARMENTS = frozenset({"male_casualsuit04", "female_casualsuit02", "f_dress_04", "sleeveless", "bob02", "short02"})
+HELD_OUT_GARMENTS = frozenset(
+    {"male_casualsuit04", "female_casualsuit02", "f_dress_04", "sleeveless", "bob02", "short02"}
+)
 STIFF = ("shoe", "boot", "fedora", "glasses", "sock", "hat")  # neither widened nor draped
 
 __all__ = ["HELD_OUT_GARMENTS", "STIFF", "Person", "draw_person"]
@@ -56,7 +65,7 @@ def _choice(rng: np.random.Generator, options: tuple[str | None, ...]) -> str | 
     return options[rng.integers(len(options))]
 
 
-def _phenotypes(rng: np.random.Generator, male: bool) -> dict[str, float]:
+def _phenotypes(rng: np.random.Generator, *, male: bool) -> dict[str, float]:
     race = rng.dirichlet([0.5, 0.5, 0.5])
     child = rng.random() < 0.08
     return {
@@ -74,7 +83,7 @@ def _phenotypes(rng: np.random.Generator, male: bool) -> dict[str, float]:
     }
 
 
-def _garments(rng: np.random.Generator, male: bool) -> tuple[str, ...]:
+def _garments(rng: np.random.Generator, *, male: bool) -> tuple[str, ...]:
     if male and rng.random() < 0.15:
         worn = ["crude_loose_pants", _choice(rng, TOPS_M)]
     elif male:
@@ -95,8 +104,12 @@ def _garments(rng: np.random.Generator, male: bool) -> tuple[str, ...]:
     return tuple(name for name in worn if name is not None)
 
 
-def _skin(rng: np.random.Generator, pack: AssetPack, phenotypes: dict[str, float], male: bool) -> str:
-    tone = "darkskinned" if phenotypes["african"] > max(phenotypes["asian"], phenotypes["caucasian"]) else "lightskinned"
+def _skin(rng: np.random.Generator, pack: AssetPack, phenotypes: dict[str, float], *, male: bool) -> str:
+    tone = (
+        "darkskinned"
+        if phenotypes["african"] > max(phenotypes["asian"], phenotypes["caucasian"])
+        else "lightskinned"
+    )
     age = phenotypes["age"]
     period = "young" if age < 0.65 else "middleage" if age < 0.8 else "old"
     sex = "male" if male else "female"
@@ -105,12 +118,12 @@ def _skin(rng: np.random.Generator, pack: AssetPack, phenotypes: dict[str, float
 
 
 def draw_person(rng: np.random.Generator, pack: AssetPack, poses: PoseLibrary, *, held_out: bool) -> Person:
-    """A random person; a held-out one has a held-out body, pose and at least one held-out garment or hair style."""
+    """A random person; a held-out one has a held-out body and pose, and a held-out garment or hair style."""
     while True:
         male = bool(rng.random() < 0.5)
-        phenotypes = _phenotypes(rng, male)
-        garments = _garments(rng, male)
+        phenotypes = _phenotypes(rng, male=male)
+        garments = _garments(rng, male=male)
         if bool(HELD_OUT_GARMENTS & set(garments)) == held_out:
             break
     pose, group = draw_pose(rng, poses, held_out=held_out)
-    return Person(phenotypes, garments, _skin(rng, pack, phenotypes, male), pose, group, held_out)
+    return Person(phenotypes, garments, _skin(rng, pack, phenotypes, male=male), pose, group, held_out)

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A picture of held-out results: photo, true and predicted normals, our mesh and the true one.
+
+NumPy, OpenCV and the engine's preview.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engine.mesh import Mesh
+from ..engine.preview import render_mesh
+from .evaluate import HeldOutView
+from .geometry import Faces
+
+__all__ = ["ContactSheet"]
+
+PANEL = 200, 280  # pixels, width and height
+YAWS = (0.0, 90.0, 180.0)
+
+
+def _mesh(vertices: NDArray[np.float32], faces: Faces) -> Mesh:
+    """From a right-handed frame with y up to the world's, z up and facing -y."""
+    return Mesh(np.stack([vertices[:, 0], -vertices[:, 2], vertices[:, 1]], 1), faces.astype(np.int32), None)
+
+
+def _panel(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """(3, S, S) in [-1, 1] to a panel; the sides, where people seldom are, are cut."""
+    width, height = PANEL
+    square = cv2.resize(picture.transpose(1, 2, 0), (height, height), interpolation=cv2.INTER_AREA)
+    cut = (height - width) // 2
+    return np.clip((square[:, cut : cut + width] + 1) * 127.5, 0, 255).astype(np.uint8)
+
+
+class ContactSheet:
+    """Collects views; one row each."""
+
+    def __init__(self, every: int = 4) -> None:
+        self.every = every
+        self._count = 0
+        self._rows: list[NDArray[np.uint8]] = []
+
+    def add(self, view: HeldOutView) -> None:
+        """Take every ``every``-th view: 4 shows each person once, turned differently from row to row."""
+        shown = (self._count + self._count // 4) % self.every == 0
+        self._count += 1
+        if not shown:
+            return
+        panels = [_panel(view.image)]
+        panels += [_panel(view.normals[name]) for name in ("true_front", "front", "true_back", "back")]
+        for vertices, faces in (view.ours, view.true):
+            if len(vertices):
+                panels += [render_mesh(_mesh(vertices, faces), yaw, PANEL)[0] for yaw in YAWS]
+            else:
+                panels += [np.zeros((PANEL[1], PANEL[0], 3), np.uint8)] * len(YAWS)
+        self._rows.append(np.concatenate(panels, 1))
+
+    def save(self, path: Path) -> None:
+        """Write the PNG."""
+        cv2.imwrite(str(path), np.concatenate(self._rows)[..., ::-1])

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Trained parts to one weights file. Torch and the engine's checkpoint format."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import torch
+
+from ..engine.checkpoint import save_weights
+from ..engine.model import CONFIGS, MultiLevelPIFu
+from ..engine.model_config import ModelConfig, Part
+from .tasks import read_weights
+
+__all__ = ["assemble", "export_weights"]
+
+
+def assemble(config: ModelConfig, folders: dict[Part, Path]) -> MultiLevelPIFu:
+    """A model in eval mode from the averaged weights of runs, part by part; no fine run, no fine level."""
+    if "fine" not in folders:
+        config = dataclasses.replace(config, fine=None)
+    model = MultiLevelPIFu(config)
+    for part, folder in folders.items():
+        model.part(part).load_state_dict(read_weights(folder / "weights.pt"))
+    return model.eval()
+
+
+def export_weights(path: Path, name: str, folders: dict[Part, Path], dtype: torch.dtype) -> None:
+    """Write the ``.safetensors`` of a named config from its runs' folders."""
+    model = assemble(CONFIGS[name], folders)
+    save_weights(path, model.config, model, parts=tuple(folders), dtype=dtype)

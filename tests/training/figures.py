@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A ball in place of a person: subjects and shards whose truth is known in closed form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import trimesh
+
+from pifuhd_blender.training.geometry import rotation
+from pifuhd_blender.training.shards import shard_path
+from pifuhd_blender.training.subject import Piece, Subject
+from pifuhd_blender.training.views import View
+from pifuhd_blender.training.wardrobe import Person
+
+RADIUS = 0.5
+HALF = 0.75  # metres about the ball that a picture shows
+
+
+def ball_subject(radius: float = RADIUS) -> Subject:
+    """A ball of one textured piece, its centre at the origin."""
+    mesh = trimesh.creation.icosphere(4, radius)
+    vertices, faces = np.asarray(mesh.vertices), np.asarray(mesh.faces, np.int32)
+    texture_coordinates = np.zeros((len(vertices), 2), np.float32)
+    piece = Piece("ball", "skin", vertices, vertices, faces, faces, texture_coordinates, "white.jpg")
+    person = Person({}, (), "", {}, "standing", held_out=False)
+    return Subject(person, [piece], [(vertices, faces)], 2 * radius)
+
+
+def front_view() -> View:
+    """Straight on the ball, without perspective."""
+    return View(np.eye(3), np.zeros(3), HALF, 0.0, 0.0, 0.0)
+
+
+def turned_view() -> View:
+    """From the side and above, with perspective and off the middle."""
+    return View(rotation("x", 0.2) @ rotation("y", 1.0), np.array([0.05, -0.1, 0.02]), 0.9, 0.2, 0.03, 1.0)
+
+
+def write_ball_shard(folder: Path, number: int, size: int = 512) -> Path:
+    """A shard as :class:`.shards.ShardWriter` writes it, with two equal views of the ball."""
+    axis = (np.arange(size) + 0.5) / size * 2 - 1
+    u, v = np.meshgrid(axis * HALF / RADIUS, axis * HALF / RADIUS)
+    covered = u**2 + v**2 < 1
+    height = np.sqrt(np.clip(1 - u**2 - v**2, 0, 1))
+    pictures = []
+    for side in (1, -1):
+        normal = np.stack([u, -v, side * height], -1)
+        pictures.append(np.where(covered[..., None], (normal * 0.5 + 0.5) * 255, 0))
+    colour = np.where(covered[..., None], np.array([200.0, 120, 60]), 0)
+    alpha = covered[..., None] * 255.0
+    strip = np.concatenate([np.concatenate([part, alpha], 2) for part in (colour, *pictures)], 1)
+    png = cv2.imencode(".png", strip.round().astype(np.uint8)[..., [2, 1, 0, 3]])[1]
+    cells = 128
+    small = (np.arange(cells) + 0.5) / cells * 2 - 1
+    us, vs = np.meshgrid(small * HALF, small * HALF)
+    depth = np.sqrt(np.where(us**2 + vs**2 < RADIUS**2, RADIUS**2 - us**2 - vs**2, np.nan)) / HALF
+    rng = np.random.default_rng(number)
+    direction = rng.normal(size=(800, 3))
+    near = (
+        direction / np.linalg.norm(direction, axis=1, keepdims=True) * RADIUS
+        + rng.normal(size=(800, 3)) * 0.02
+    )
+    points = np.concatenate([near, rng.uniform(-RADIUS, RADIUS, (200, 3))]).astype(np.float32)
+    path = shard_path(folder, number)
+    np.savez(
+        path, picture_0=png, picture_1=png, view=np.stack([front_view().pack()] * 2),
+        depth=np.stack([np.stack([depth, -depth])] * 2).astype(np.float16), points=points, near=np.array(800),
+        inside=np.packbits(np.linalg.norm(points, axis=1) < RADIUS), height=np.array(1.0),
+        group=np.array("standing"),
+    )  # fmt: skip
+    return path

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Samples: whatever the framing, pictures, normals, depths and points tell of the same ball."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pifuhd_blender.training.dataset import SampleStream, SubjectSet
+from tests.training.figures import HALF, RADIUS, write_ball_shard
+
+
+@pytest.fixture
+def ball(tmp_path: Path) -> SubjectSet:
+    write_ball_shard(tmp_path, 0)
+    return SubjectSet(tmp_path)
+
+
+def test_a_plain_sample_is_the_ball(ball: SubjectSet) -> None:
+    sample = ball.sample(0, 0, 128, None, points=400)
+    mask = sample["mask"][0] > 0
+    assert mask.mean() == pytest.approx(np.pi / 4 * (RADIUS / HALF) ** 2, abs=0.01)
+    assert sample["front"][:, 64, 64] == pytest.approx([0, 0, 1], abs=0.03)
+    assert sample["back"][:, 64, 64] == pytest.approx([0, 0, -1], abs=0.03)
+    right = sample["front"][:, 64, 64 + 35]
+    assert right[0] == pytest.approx((35.5 / 64) * HALF / RADIUS, abs=0.03)
+    assert sample["depth"][:, 16, 16] == pytest.approx([RADIUS / HALF, -RADIUS / HALF], abs=0.01)
+    assert np.abs(sample["image"][:, ~mask & (sample["matte"][0] == 0)]).max() < 0.01  # grey is 0
+
+
+@pytest.mark.parametrize("zoom", [1.0, 1.6])
+def test_points_follow_the_picture(ball: SubjectSet, zoom: float) -> None:
+    """With true labels a point within the silhouette's column is inside exactly between the two depths."""
+    rng = np.random.default_rng(3)
+    for _ in range(6):
+        sample = ball.sample(0, 0, 128, rng, points=600, zoom=zoom)
+        u, v, w = sample["points"]
+        counted = sample["weights"] > 0
+        cell = np.clip(((np.stack([v, u]) + 1) * 16).astype(int), 0, 31)
+        front, back = sample["depth"][:, cell[0], cell[1]]
+        thick = front - back
+        # A cell is 1/16 wide and the ball steep at its rim: only what is clear of the surface is compared
+        clear = counted & (np.minimum(abs(w - front), abs(w - back)) > 0.15) & (thick > 0.4)
+        between = (w < front) & (w > back)
+        assert clear.sum() > 20
+        assert (between == (sample["labels"] > 0.5))[clear].mean() > 0.97
+
+
+def test_normals_stay_unit_and_turn_with_the_picture(ball: SubjectSet) -> None:
+    """On a ball the normal is the direction from the centre, mirrored or turned as the framing may be."""
+    rng = np.random.default_rng(1)
+    for _ in range(8):
+        sample = ball.sample(0, 0, 128, rng)
+        mask = sample["mask"][0] > 0
+        rows, columns = np.nonzero(mask)
+        offset = np.stack([columns - columns.mean(), -(rows - rows.mean())])
+        radius = np.sqrt(mask.sum() / np.pi)
+        # Three pixels of 40: the mask's centre of mass and the warp's interpolation
+        assert np.abs(sample["front"][:2, rows, columns] - offset / radius).mean() < 0.06
+        assert np.linalg.norm(sample["front"][:, mask], axis=0) == pytest.approx(1, abs=1e-3)
+
+
+def test_depth_has_no_thickness_beyond_the_silhouette(ball: SubjectSet) -> None:
+    sample = ball.sample(0, 0, 512, None)
+    front, back = sample["depth"]
+    weight = sample["depth_weight"][0] > 0
+    covered = sample["mask"][0].reshape(128, 4, 128, 4).mean((1, 3)) > 0.99
+    rim = weight & (sample["mask"][0].reshape(128, 4, 128, 4).mean((1, 3)) == 0)
+    assert rim.sum() > 100
+    assert front[rim] == pytest.approx(back[rim], abs=1e-6)
+    assert (front - back)[covered].min() > 0
+
+
+def test_new_shards_are_noticed_while_training(ball: SubjectSet, tmp_path: Path) -> None:
+    assert len(ball) == 1
+    write_ball_shard(tmp_path, 7)
+    (tmp_path / "subject_000008.part.npz").write_bytes(b"half a file")
+    assert ball.rescan() == 2
+
+
+def test_the_stream_never_repeats_a_sample(ball: SubjectSet) -> None:
+    stream = iter(SampleStream(ball, 64, 100, (1.0,), seed=0))
+    first, second = next(stream), next(stream)
+    assert first["points"].shape == (3, 100)
+    assert not np.array_equal(first["image"], second["image"])

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Training: learns, resumes, and its weights become a file that the engine loads."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from pifuhd_blender.engine.checkpoint import load_model
+from pifuhd_blender.training.export import export_weights
+from pifuhd_blender.training.run_config import RunConfig, StageConfig
+from pifuhd_blender.training.tasks import read_weights
+from pifuhd_blender.training.trainer import Trainer
+from tests.training.figures import write_ball_shard
+
+CPU = torch.device("cpu")
+QUICK = RunConfig("normals", minutes=0.02, stages=(StageConfig(1.0, 64, 2),), warm_up=2)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    write_ball_shard(folder, 0)
+    return folder
+
+
+def test_a_run_file_with_a_misspelt_key_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    QUICK.write(path)
+    assert RunConfig.read(path) == QUICK
+    plain = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**plain, "minuts": 3}), encoding="utf-8")
+    with pytest.raises(TypeError, match="minuts"):
+        RunConfig.read(path)
+    path.write_text(
+        json.dumps({**plain, "stages": [{"share": 0.4, "size": 64, "batch": 2}]}), encoding="utf-8"
+    )
+    with pytest.raises(ValueError, match="add up"):
+        RunConfig.read(path)
+
+
+def test_shipped_run_files_are_readable() -> None:
+    folder = Path(__file__).parents[2] / "pifuhd_blender" / "training" / "configs"
+    runs = [RunConfig.read(path) for path in sorted(folder.glob("*.json"))]
+    assert {run.part for run in runs} >= {"normals", "coarse"}
+
+
+@pytest.mark.slow
+def test_normals_then_coarse_then_a_file_that_loads(data: Path, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    first = Trainer(replace(QUICK, minutes=0.25), runs / "normals", data, CPU)
+    first.run()
+    coarse = replace(
+        QUICK, part="coarse", normals="normals/weights.pt", points=300, predicted_normals=(0.5, 1.0)
+    )
+    Trainer(coarse, runs / "coarse", data, CPU).run()
+    fine = replace(
+        coarse, part="fine", coarse="coarse/weights.pt", stages=(StageConfig(1.0, 128, 1, (1.5,)),)
+    )
+    Trainer(fine, runs / "fine", data, CPU).run()
+
+    path = tmp_path / "model.safetensors"
+    export_weights(
+        path, "compact", {part: runs / part for part in ("normals", "coarse", "fine")}, torch.float32
+    )
+    model = load_model(path)
+    image, matte = torch.rand(1, 3, 64, 64), torch.ones(1, 1, 64, 64)
+    front, _ = model.normals(image, matte)
+    averaged = first.average.module.eval()
+    with torch.no_grad():
+        assert front == pytest.approx(averaged(image, matte)[0], abs=1e-5)
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_where_it_stopped(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "normals"
+    Trainer(QUICK, folder, data, CPU).run()
+    done = read_weights(folder / "weights.pt")
+    longer = Trainer(replace(QUICK, minutes=0.04), folder, data, CPU)
+    assert 0.4 < longer.progress < 0.9
+    samples = longer.samples
+    assert samples > 0
+    state = longer.average.module.state_dict()
+    assert all(torch.equal(state[key], value) for key, value in done.items())
+    longer.run()
+    assert longer.samples > samples

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 __all__ = ["PerceptualLoss", "depth_loss", "normal_loss", "occupancy_loss"]
 
+DEPTH_BEND = 0.02  # box units, some 2 cm
 BACK_WEIGHT = 0.7  # the back is a guess; it should not drown what can be seen
 VGG_LAYERS = (2, 7, 12, 21, 30)  # relu1_1 to relu5_1 of VGG19's feature list
 VGG_WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)  # as pix2pixHD weighs them
@@ -90,10 +91,10 @@ def occupancy_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
 def depth_loss(predicted: Tensor, true: Tensor, weight: Tensor) -> Tensor:
     """Huber loss of front and back depth maps (B, 2, h, w).
 
-    It bends at 0.1 box units, so that a limb thrown far out does not rule the batch. ``weight`` is
+    Absolute error but for the last two hundredths of a box unit; ``weight`` is
     (B, 1, h, w).
     """
-    error = F.huber_loss(predicted, true, reduction="none", delta=0.1) / 0.1
+    error = F.huber_loss(predicted, true, reduction="none", delta=DEPTH_BEND) / DEPTH_BEND
     return (error * weight).sum() / (2 * weight.sum() + 1)
 
 

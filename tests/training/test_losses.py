@@ -56,7 +56,7 @@ def test_points_out_of_frame_do_not_count() -> None:
 def test_depth_is_forgiving_far_off() -> None:
     true, weight = torch.zeros(1, 2, 4, 4), torch.ones(1, 1, 4, 4)
     near, far = (depth_loss(torch.full((1, 2, 4, 4), value), true, weight).item() for value in (0.05, 1.0))
-    assert 0 < near < far < 400 * near  # a square would give 400
+    assert 0 < near < far < 30 * near  # a square would give 400, the absolute error 20
     assert depth_loss(true, true, weight).item() == 0
 
 

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
 from .curves import plot_curves
@@ -59,12 +60,17 @@ class Trainer:
         if config.start:
             module.load_state_dict(read_weights(folder.parent / config.start))
         module.to(memory_format=torch.channels_last).train()
-        self.average = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)
+        self.average = AveragedModel(module, avg_fn=self._averaged, use_buffers=True)
         self.optimiser = torch.optim.AdamW(
             module.parameters(), config.learning_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay
         )
         self.samples, self.elapsed = 0, 0.0
         self._resume()
+
+    def _averaged(self, average: Tensor, current: Tensor, steps: Tensor | int) -> Tensor:
+        """Moving average whose memory grows with the run, so that its first steps don't linger."""
+        keep = min(self.config.ema, (1 + int(steps)) / (10 + int(steps)))
+        return average * keep + current * (1 - keep)
 
     def _resume(self) -> None:
         path = self.folder / "checkpoint.pt"

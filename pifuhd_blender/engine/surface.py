@@ -115,19 +115,7 @@ def extract_surface(
     if resolution < 2 * SIDE or resolution & (resolution - 1):
         raise ValueError(f"resolution must be a power of two from {2 * SIDE}, not {resolution}")
     sampler = _Sampler(occupancy, chunk, progress, cancelled)
-    widened = None if silhouette is None else _widen(silhouette)
-    size = start_resolution(resolution)
-    sampler.expect(resolution, size, _COMMON_AREA * (size / 2.0) ** 2)
-    lattice = start(size, _open_columns(widened, size), sampler.fill)
-    while lattice.resolution < resolution:
-        if 2 * lattice.resolution <= THOROUGH:
-            mark_hints(lattice)
-        sampler.expect(resolution, lattice.resolution, count_mixed(lattice) / 2.0)
-        finer = 2 * lattice.resolution
-        lattice = subdivide(lattice, _open_columns(widened, finer), sampler.fill)
-        settle(lattice, sampler.fill)
-        _log.debug("lattice %d: %d bricks, %d evaluations", finer, len(lattice.bricks), sampler.evaluations)
-
+    lattice = _find_lattice(sampler, resolution, silhouette)
     samples, faces = contour(lattice, sampler.finish, interpolation)
     if not len(faces):
         raise EngineError(
@@ -139,6 +127,27 @@ def extract_surface(
         evaluations=sampler.evaluations,
         resolution=resolution,
     )
+
+
+def _find_lattice(sampler: _Sampler, resolution: int, silhouette: Flags | None = None) -> Lattice:
+    """Lattice of the resolution asked for, known wherever the surface passes."""
+    widened = None if silhouette is None else _widen(silhouette)
+    size = start_resolution(resolution)
+    sampler.expect(resolution, size, _COMMON_AREA * (size / 2.0) ** 2)
+    lattice = start(size, _open_columns(widened, size), sampler.fill)
+    while lattice.resolution < resolution:
+        if 2 * lattice.resolution <= THOROUGH:
+            mark_hints(lattice)
+        sampler.expect(resolution, lattice.resolution, count_mixed(lattice) / 2.0)
+        lattice = subdivide(lattice, _open_columns(widened, 2 * lattice.resolution), sampler.fill)
+        settle(lattice, sampler.fill)
+        _log.debug(
+            "lattice %d: %d bricks, %d evaluations",
+            lattice.resolution,
+            len(lattice.bricks),
+            sampler.evaluations,
+        )
+    return lattice
 
 
 class _Sampler:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The worker process: the engine behind the messages.
 
-Started by path, without Blender, with the private environment's Python: ``python -I .../worker.py --idle 600 --folder DIR``.
-It says hello before torch is imported, works one request after the other, keeps the model warm, and ends when it has
-idled long enough or when Blender is gone, whatever became of it. May import runtime and, once it has said hello, the
-engine (by worker_tasks). Never here: bpy, networks, arrays.
+Started by path, without Blender, with the private environment's Python: ``python -I .../worker.py --idle 600
+--folder DIR``. It says hello before torch is imported, works one request after the other, keeps the model
+warm, and ends when it has idled long enough or when Blender is gone, whatever became of it. May import
+runtime and, once it has said hello, the engine (by worker_tasks). Never here: bpy, networks, arrays.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from __future__ import annotations
 import sys
 
 if __name__ == "__main__" and not __package__:
-    # The package's folder may have any name (Blender's is bl_ext/user_default/...) and no parent that could be put on
-    # sys.path without exposing strangers, so it is loaded from its place under a private name, and this very module
-    # again as part of it: from there relative imports work.
+    # The package's folder may have any name (Blender's is bl_ext/user_default/...) and no parent that could
+    # be put on sys.path without exposing strangers, so it is loaded from its place under a private name, and
+    # this very module again as part of it: from there relative imports work.
     import importlib
     import importlib.util
     from pathlib import Path
@@ -54,6 +54,7 @@ __all__ = ["Answer", "Job", "Tasks", "main"]
 _log = logging.getLogger(__name__)
 
 HEARTBEAT = 2.0  # seconds; the client takes 120 s of silence for a hang
+SETTLE = 1.0  # seconds after a request until memory is given back
 PROGRESS_EVERY = 0.05  # seconds; a screen shows no more
 REPAIR = "press Repair in the add-on's preferences"
 
@@ -90,7 +91,11 @@ class Tasks(Protocol):
         ...
 
     def explain(self, error: Exception) -> tuple[Cause, str] | None:
-        """Cause and sentence of an expected error, None when it was a wish to cancel; raises what it doesn't know."""
+        """Cause and sentence of an expected error, None for a wish to cancel; raises what it doesn't know."""
+        ...
+
+    def tidy(self) -> None:
+        """Give memory back that only a next request could use."""
         ...
 
     def describe(self) -> tuple[dict[str, str], str]:
@@ -122,6 +127,8 @@ class Service:
         self._load = load
         self._queue: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._cancelled: set[str] = set()
+        self._lock = threading.Lock()
+        self._serving = ""
         self._parent = os.getppid()
 
     def run(self) -> int:
@@ -137,32 +144,41 @@ class Service:
             self._stream.tell(Tell.BYE, reason="environment", sentence=_import_sentence(error))
             return 3
         self._stream.tell(Tell.READY, versions=versions, device=device, seconds=time.monotonic() - began)
-        while True:
-            try:
-                request = self._queue.get(timeout=self._idle or None)
-            except queue.Empty:
-                self._stream.tell(Tell.BYE, reason="idle", sentence="")
-                return 0
-            if request is None:
-                self._stream.tell(Tell.BYE, reason="asked", sentence="")
-                return 0
+        while (request := self._next(tasks)) is not None:
             self._serve(request, tasks)
+        return 0
+
+    def _next(self, tasks: Tasks) -> Message | None:
+        """The next request, or None when it is time to leave, which has been said then."""
+        reason = "asked"
+        try:
+            try:
+                request = self._queue.get(timeout=SETTLE)
+            except queue.Empty:
+                tasks.tidy()  # by now also what a cancelled run still held is free
+                request = self._queue.get(timeout=max(self._idle - SETTLE, 0.0) if self._idle else None)
+        except queue.Empty:
+            request, reason = None, "idle"
+        if request is None:
+            self._stream.tell(Tell.BYE, reason=reason, sentence="")
+        return request
 
     def _serve(self, request: Message, tasks: Tasks) -> None:
         name = request["id"]
+        with self._lock:
+            if name in self._cancelled:
+                return  # answered already, where the wish came in
+            self._serving = name
         job = Job(request, self._stream, lambda: name in self._cancelled)
         try:
             data, warnings = tasks.perform(job)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - every request must end in an answer
             try:
                 explained = tasks.explain(error)
-            except Exception:
+            except Exception:  # noqa: BLE001 - the unexpected is logged and told
                 _log.exception("request %s failed unexpectedly", name)
-                explained = (
-                    Cause.DEFECT,
-                    f"An unexpected error stopped the run ({type(error).__name__}: {str(error)[:300]}); "
-                    "please report it with the log.",
-                )
+                what = f"{type(error).__name__}: {str(error)[:300]}"
+                explained = Cause.DEFECT, f"An unexpected error stopped the run ({what}); please report it."
             if explained is None:
                 self._stream.tell(Tell.CANCELLED, id=name)
             else:
@@ -170,7 +186,8 @@ class Service:
                 self._stream.tell(Tell.FAILED, id=name, cause=str(cause), sentence=sentence)
         else:
             self._stream.tell(Tell.RESULT, id=name, data=data, warnings=warnings)
-        self._cancelled.discard(name)
+        with self._lock:
+            self._serving = ""
 
     def _listen(self) -> None:
         """Thread: take requests in, also while the main thread works. Its end is Blender's end."""
@@ -182,19 +199,27 @@ class Service:
                 _log.warning("%s", problem)
                 continue
             if message["type"] is Ask.CANCEL:
-                self._cancelled.add(message["id"])
+                self._cancel(message["id"])
             elif message["type"] is Ask.SHUT_DOWN:
                 leaving = True
                 self._queue.put(None)
             else:
-                # At once, whatever the main thread is doing: the press is answered before torch is even imported
+                # Whatever the main thread is doing: the press is answered before torch is imported
                 self._tell(Tell.PROGRESS, id=message["id"], stage="start", fraction=0.0, words="Starting")
                 self._queue.put(message)
         if not leaving:
             self._orphaned()
 
+    def _cancel(self, name: str) -> None:
+        """Let the run stop, or answer for it when it hasn't begun because torch is still being imported."""
+        with self._lock:
+            self._cancelled.add(name)
+            waiting = name != self._serving
+        if waiting:
+            self._tell(Tell.CANCELLED, id=name)
+
     def _beat(self) -> None:
-        """Thread: say that the process lives, and look after the parent where the pipe alone might not tell."""
+        """Thread: say that the process lives, and look after the parent where the pipe might not tell."""
         while True:
             time.sleep(HEARTBEAT)
             if os.name == "posix" and os.getppid() != self._parent:

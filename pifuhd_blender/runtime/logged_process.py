@@ -87,8 +87,6 @@ def run_logged(
     if status is None:
         tree.end()
         status = tree.wait(5.0)
-    if tree.process.stdout is not None:
-        tree.process.stdout.close()
     return (1 if status is None else status), lines
 
 
@@ -105,4 +103,6 @@ def _pass_on(stream: IO[bytes] | None, incoming: queue.SimpleQueue[str | None]) 
     except (OSError, ValueError):
         pass  # ended: the pipe broke, which the exit status explains
     finally:
+        if stream is not None:
+            stream.close()
         incoming.put(None)

@@ -16,6 +16,7 @@ from typing import Any, cast
 __all__ = [
     "MAX_LINE",
     "PROTOCOL",
+    "STAGES",
     "Ask",
     "BadMessage",
     "Cause",
@@ -27,6 +28,9 @@ __all__ = [
 
 PROTOCOL = 1
 """Raised whenever a field changes its meaning; both ends must name the same number."""
+
+STAGES = ("start", "photo", "matte", "model", "normals", "features", "surface", "mesh", "colours")
+"""Stages of RECONSTRUCT in their order. ``start`` is the process's own; the others are the engine's."""
 
 MAX_LINE = 1_000_000
 """Longest line in bytes. Results are reports of some kilobytes; a longer line is a fault, not a message."""
@@ -80,8 +84,16 @@ class BadMessage(ValueError):
 
 _NUMBER = (int, float)
 _FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
-    # `settings` are the engine's Settings by name; `target` is the .npz the worker writes
-    Ask.RECONSTRUCT: {"id": str, "photo": str, "model": str, "settings": dict, "target": str},
+    # `model` is "compact" or a file; `device` auto, cpu, cuda or mps; `settings` the engine's Settings by
+    # name, those left out at their defaults; `target` the .npz that the worker writes
+    Ask.RECONSTRUCT: {
+        "id": str,
+        "photo": str,
+        "model": str,
+        "device": str,
+        "settings": dict,
+        "target": str,
+    },
     # walks every key of `source`, then writes safetensors to `target`
     Ask.CONVERT: {"id": str, "source": str, "target": str, "half": bool},
     # `model` may be empty: then the 64-point query is left out

@@ -204,6 +204,7 @@ class ModelShelf:
             fetched.name + ".part",
             fetched.name + ".part.json",
             self.converted_path(key).name,
+            self.converted_path(key).name + ".part",
         )
         for path in (self.folder / name for name in names):
             try:

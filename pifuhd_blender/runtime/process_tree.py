@@ -16,7 +16,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from .errors import RuntimeProblem
 
@@ -57,15 +57,18 @@ class ProcessTree:
         stderr: int | IO[Any] = subprocess.DEVNULL,
     ) -> None:
         try:
-            self.process: subprocess.Popen[bytes] = subprocess.Popen(
-                list(command),
-                cwd=folder,
-                env=dict(environment),
-                stdin=stdin,
-                stdout=stdout,
-                stderr=stderr,
-                bufsize=0,  # a write reached the pipe or failed; nothing is left to flush after the end
-                **_start_options(),
+            self.process = cast(
+                "subprocess.Popen[bytes]",  # which no overload tells from options in a dict
+                subprocess.Popen(
+                    list(command),
+                    cwd=folder,
+                    env=dict(environment),
+                    stdin=stdin,
+                    stdout=stdout,
+                    stderr=stderr,
+                    bufsize=0,  # a write reached the pipe or failed; nothing is left to flush after the end
+                    **_start_options(),
+                ),
             )
         except OSError as error:
             raise RuntimeProblem(f"{command[0]} can't be started ({error.strerror or error}).") from error

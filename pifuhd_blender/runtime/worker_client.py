@@ -139,12 +139,39 @@ class WorkerClient:
                 return State.CANCELLING
             return State.BUSY if self._active else self._idle_state
 
-    def reconstruct(self, photo: Path, model: Path, settings: Mapping[str, Any]) -> str:
-        """Ask for a person; see :meth:`request`. Its RESULT has the ``.npz`` path in ``data["arrays"]``."""
-        target = str(self._new_folder() / "mesh.npz")
-        return self.request(
-            Ask.RECONSTRUCT, photo=str(photo), model=str(model), settings=dict(settings), target=target
-        )
+    def reconstruct(
+        self, photo: Path, model: Path | str, settings: Mapping[str, Any], *, device: str = "auto"
+    ) -> str:
+        """Ask for a person; see :meth:`request`.
+
+        Parameters
+        ----------
+        photo : Path
+        model : Path or "compact"
+        settings : mapping
+            The engine's Settings by name (resolution, height_m, matte, box as a list of four, colours,
+            unseen, smoothing, face_budget); those left out keep their defaults.
+        device : str
+            auto, cpu, cuda or mps.
+
+        Returns
+        -------
+        str
+            The request's id. Its RESULT names the ``.npz`` in ``data["arrays"]``: vertices float32 (V, 3) in
+            metres, faces int32 (F, 3), colours uint8 (V, 3) sRGB unless switched off, normals_front and
+            normals_back uint8 (512, 512, 3), row 0 on top.
+        """
+        with self._lock:
+            self._refuse_if_busy()
+            target = self._new_folder() / "mesh.npz"
+            return self.request(
+                Ask.RECONSTRUCT,
+                photo=str(photo),
+                model=str(model),
+                device=device,
+                settings=dict(settings),
+                target=str(target),
+            )
 
     def convert(self, source: Path, target: Path, *, half: bool) -> str:
         """Ask to check an official file key by key and to write it as safetensors; see :meth:`request`."""
@@ -168,10 +195,7 @@ class WorkerClient:
             Another request is under way, or the client is closed.
         """
         with self._lock:
-            if self._closed:
-                raise RuntimeProblem("The add-on is being disabled, so nothing new can start.")
-            if self._active:
-                raise RuntimeProblem("A run is under way; cancel it or wait for its end.")
+            self._refuse_if_busy()
             name = f"r{next(self._numbers)}"
             self._line = encode(kind, id=name, **fields)
             self._active, self._acknowledged = name, False
@@ -234,6 +258,12 @@ class WorkerClient:
         with self._lock:
             self._drop_folder()
         return gone
+
+    def _refuse_if_busy(self) -> None:
+        if self._closed:
+            raise RuntimeProblem("The add-on is being disabled, so nothing new can start.")
+        if self._active:
+            raise RuntimeProblem("A run is under way; cancel it or wait for its end.")
 
     def _send_line(self) -> None:
         if self._process is None:

@@ -24,7 +24,9 @@ def test_a_message_is_one_line_and_comes_back_as_it_was() -> None:
 
 def test_a_file_name_that_is_no_text_survives() -> None:
     path = b"/tmp/\xff.png".decode("utf-8", "surrogateescape")
-    line = encode(Ask.RECONSTRUCT, id="r1", photo=path, model="m", settings={"box": None}, target="t")
+    line = encode(
+        Ask.RECONSTRUCT, id="r1", photo=path, model="m", device="cpu", settings={"box": None}, target="t"
+    )
     assert decode(line, Ask)["photo"].encode("utf-8", "surrogateescape") == b"/tmp/\xff.png"
 
 

@@ -15,8 +15,8 @@ error: No solution found when resolving dependencies
   cause: Because numpy was not found in the provided package locations and you require numpy==2.4.6, we can \
 conclude that your requirements are unsatisfiable."""
 PLATFORM = """error: No solution found when resolving dependencies
-  cause: Because torch==2.13.0 has no wheels with a matching platform tag (e.g., `macosx_13_0_x86_64`) and you \
-require torch==2.13.0, we can conclude that your requirements are unsatisfiable."""
+  cause: Because torch==2.13.0 has no wheels with a matching platform tag (e.g., `macosx_13_0_x86_64`) and \
+you require torch==2.13.0, we can conclude that your requirements are unsatisfiable."""
 VERSION = """error: No solution found when resolving dependencies
   cause: Because there is no version of torch==2.99 and you require torch==2.99, we can conclude that your \
 requirements are unsatisfiable."""

@@ -204,7 +204,7 @@ def test_no_call_blocks_its_caller(client_of):
 
     # More than a pipe holds, to a worker that has stopped reading: the writing thread blocks, the caller
     # doesn't
-    timed(client.request, Ask.RECONSTRUCT, photo="x" * 500_000, model="", settings={}, target="")
+    timed(client.request, Ask.RECONSTRUCT, photo="x" * 500_000, model="", device="", settings={}, target="")
     for _ in range(50):
         timed(client.poll)
         time.sleep(0.01)

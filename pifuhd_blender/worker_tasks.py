@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the worker does when it is asked: reconstruct, convert a checkpoint, test itself.
+
+Imported by worker.py after its hello, because this imports the engine and with it torch. May import the
+engine and runtime's messages. Never here: the stream, threads, bpy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import hashlib
+import importlib.metadata
+import platform
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .engine.box import Box
+from .engine.checkpoint import load_model, open_weights, save_weights
+from .engine.device import DeviceChoice, choose_device, free_cached_memory
+from .engine.errors import Cancelled, EngineError, UnusableInput
+from .engine.held_model import COMPACT_WEIGHTS
+from .engine.memory import OutOfMemory, is_out_of_memory
+from .engine.reconstruct import Reconstructor, Result, Settings
+from .runtime.messages import Ask, Cause, Message
+
+__all__ = ["describe", "explain", "perform", "tidy"]
+
+_REPORTED = ("torch", "numpy", "scipy", "scikit-image", "opencv-python-headless", "safetensors", "trimesh")
+
+Answer = tuple[dict[str, Any], list[str]]
+
+
+class Job(Protocol):
+    """What worker.py hands in with a request."""
+
+    request: Message
+    cancelled: Callable[[], bool]
+
+    def progress(self, stage: str, fraction: float, words: str) -> None:
+        """Report the stage, the fraction of the whole and words for it."""
+        ...
+
+
+class _Warm:
+    """The model that the last run used, kept for the next one."""
+
+    def __init__(self) -> None:
+        self._key: tuple[str, str, int] | None = None
+        self._held: Reconstructor | None = None
+
+    def reconstructor(self, model: str, device: str) -> Reconstructor:
+        """The one for a model and device; a file that was replaced meanwhile is opened anew."""
+        path = COMPACT_WEIGHTS if model == "compact" else Path(model)
+        key = (str(path), device, path.stat().st_mtime_ns if path.is_file() else 0)
+        if self._held is None or key != self._key:
+            self.drop()
+            self._held = Reconstructor(
+                "compact" if model == "compact" else path, cast("DeviceChoice", device)
+            )
+            self._key = key
+        return self._held
+
+    def drop(self) -> None:
+        """Forget it; what it holds goes with the last reference."""
+        self._held = self._key = None
+
+
+_warm = _Warm()
+
+
+def perform(job: Job) -> Answer:
+    """Do what a request asks.
+
+    Returns
+    -------
+    data, warnings
+        Plain data for the RESULT message.
+
+    Raises
+    ------
+    Exception
+        Whatever :func:`explain` knows, and what it doesn't.
+    """
+    doing = {Ask.RECONSTRUCT: _reconstruct, Ask.CONVERT: _convert, Ask.SELF_TEST: _self_test}
+    try:
+        return doing[job.request["type"]](job)
+    finally:
+        tidy()
+
+
+def explain(error: Exception) -> tuple[Cause, str] | None:
+    """Cause and sentence of an expected error, None for a wish to cancel; raises what it doesn't know."""
+    if isinstance(error, Cancelled):
+        return None
+    if isinstance(error, OutOfMemory):
+        return Cause.MEMORY, str(error)
+    if isinstance(error, UnusableInput):
+        return Cause.INPUT, str(error)
+    if isinstance(error, EngineError):
+        return Cause.ENGINE, str(error)
+    if is_out_of_memory(error):
+        return Cause.MEMORY, "There is not enough memory for this; close other programs and try again."
+    if isinstance(error, OSError):
+        return Cause.ENGINE, f"A file could not be read or written ({error}); check it and the free space."
+    raise error
+
+
+def describe() -> tuple[dict[str, str], str]:
+    """Versions of the heavy packages, and the device that "auto" means here."""
+    versions = {}
+    for name in _REPORTED:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions, _device_name(choose_device("auto"))
+
+
+def tidy() -> None:
+    """Give memory back that only a next request could use."""
+    gc.collect()
+    for device in ("cuda", "mps"):
+        if _available(device):
+            free_cached_memory(device)
+
+
+def _reconstruct(job: Job) -> Answer:
+    request = job.request
+    warm = _warm.reconstructor(request["model"], request["device"])
+    result = warm.reconstruct(
+        Path(request["photo"]),
+        _settings(request["settings"]),
+        progress=job.progress,
+        cancelled=job.cancelled,
+    )
+    if job.cancelled():
+        raise Cancelled
+    _write_arrays(Path(request["target"]), result)
+    return _report(request, result), list(result.warnings)
+
+
+def _settings(chosen: dict[str, Any]) -> Settings:
+    """The engine's Settings from a message: a box comes as a list of four numbers."""
+    given = dict(chosen)
+    if given.get("box") is not None:
+        given["box"] = Box(*(int(number) for number in given["box"]))
+    try:
+        return Settings(**given)
+    except TypeError as error:
+        raise UnusableInput(f"A setting is not known to the engine ({error}); restart Blender.") from error
+
+
+def _write_arrays(target: Path, result: Result) -> None:
+    """Whole or not at all; uncompressed, because writing is to a local disk and reading should be quick."""
+    arrays: dict[str, NDArray[Any]] = {
+        "vertices": result.mesh.vertices.astype(np.float32, copy=False),
+        "faces": result.mesh.faces.astype(np.int32, copy=False),
+        "normals_front": _as_picture(result.front),
+        "normals_back": _as_picture(result.back),
+    }
+    if result.mesh.colours is not None:
+        arrays["colours"] = result.mesh.colours
+    fresh = target.with_name(target.name + ".part")
+    try:
+        with fresh.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+        fresh.replace(target)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _as_picture(normals: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Normals in [-1, 1] as the usual colours: 128 is zero."""
+    return np.clip(np.rint((normals + 1.0) * 127.5), 0, 255).astype(np.uint8)
+
+
+def _report(request: Message, result: Result) -> dict[str, Any]:
+    """What is remembered of the run; the keys are those of ``scripts/reconstruct.py --report``."""
+    box = result.subject.box
+    return {
+        "arrays": request["target"],
+        "photo": request["photo"],
+        "box": [box.x, box.y, box.width, box.height],
+        "people": [[b.x, b.y, b.width, b.height] for b in result.matte.people],
+        "vertices": len(result.mesh.vertices),
+        "faces": len(result.mesh.faces),
+        "watertight": bool(result.watertight),
+        "height_m": float(result.settings.height_m),
+        "points_evaluated": int(result.evaluations),
+        "seconds": {stage: round(float(value), 3) for stage, value in result.seconds.items()},
+        "peak_memory_mb": round(float(result.peak_memory_mb), 1),
+        "peak_device_memory_mb": result.peak_device_memory_mb,
+        "model": {"name": result.model_name, "sha256": result.model_sha256},
+        "device": result.device,
+        "settings": request["settings"],
+    }
+
+
+def _convert(job: Job) -> Answer:
+    """Check an official file key by key and write it as safetensors."""
+    source, target = Path(job.request["source"]), Path(job.request["target"])
+    if source.resolve() == target.resolve():
+        raise UnusableInput(f"{source.name} can't be converted onto itself; choose another place.")
+    job.progress("check", 0.05, "Checking every key of the model")
+    weights = open_weights(source)
+    if weights.config.name != "official":
+        raise UnusableInput(f"{source.name} is a {weights.config.name} model and not the official one.")
+    sha256 = _sha256(source, job)
+    job.progress("convert", 0.4, "Writing it as safetensors")
+    dtype = torch.float16 if job.request["half"] else torch.float32
+    save_weights(target, weights.config, weights, dtype=dtype)
+    if job.cancelled():
+        target.unlink(missing_ok=True)
+        raise Cancelled
+    _warm.drop()
+    job.progress("verify", 0.9, "Checking what was written")
+    open_weights(target)
+    data = {
+        "source": str(source),
+        "target": str(target),
+        "sha256": sha256,
+        "parts": list(weights.parts),
+        "bytes": target.stat().st_size,
+    }
+    return data, []
+
+
+def _sha256(path: Path, job: Job) -> str:
+    digest = hashlib.sha256()
+    size, done = path.stat().st_size or 1, 0
+    with path.open("rb") as file:
+        while block := file.read(1 << 22):
+            if job.cancelled():
+                raise Cancelled
+            digest.update(block)
+            done += len(block)
+            job.progress("check", 0.1 + 0.3 * done / size, "Checking the file")
+    return digest.hexdigest()
+
+
+def _self_test(job: Job) -> Answer:
+    """Versions, GPU, driver, free memory, and a query of 64 points through a model."""
+    request = job.request
+    job.progress("test", 0.1, "Asking the system")
+    versions, auto = describe()
+    device = choose_device(cast("DeviceChoice", request["device"] or "auto"))
+    data: dict[str, Any] = {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "versions": versions,
+        "auto_device": auto,
+        "device": _device_name(device),
+        "threads": torch.get_num_threads(),
+        "driver": _driver(),
+        "cuda": str(torch.version.cuda or ""),
+        "free_device_memory_mb": _free_device_memory(device),
+    }
+    warnings: list[str] = []
+    if request["model"]:
+        job.progress("test", 0.4, "Asking the model about 64 points")
+        path = COMPACT_WEIGHTS if request["model"] == "compact" else Path(request["model"])
+        data["query"] = _query(path, device)
+    elif device == "cpu":
+        warnings.append("No graphics card that PyTorch can use was found; the CPU works, but takes longer.")
+    return data, warnings
+
+
+def _query(path: Path, device: str) -> dict[str, Any]:
+    """64 points of an empty picture: shows that weights load and that device and precision work."""
+    model = load_model(path, device)
+    points = torch.linspace(-0.5, 0.5, 4)
+    grid = torch.stack(torch.meshgrid(points, points, points, indexing="ij")).reshape(1, 3, 64).to(device)
+    with torch.inference_mode():
+        image, matte = torch.zeros(1, 3, 512, 512, device=device), torch.zeros(1, 1, 512, 512, device=device)
+        front, back = model.normals(image, matte)
+        coarse = model.coarse_features(image, matte, front, back)
+        answer = model.query(grid, coarse, None).float().cpu()
+    if not bool(torch.isfinite(answer).all()):
+        raise EngineError(f"The device {device} computes nonsense; choose the CPU, or update the driver.")
+    return {"model": path.name, "points": 64, "mean_occupancy": round(float(answer.mean()), 6)}
+
+
+def _available(device: str) -> bool:
+    return torch.cuda.is_available() if device == "cuda" else torch.backends.mps.is_available()
+
+
+def _device_name(device: str) -> str:
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    return "Apple GPU" if device == "mps" else "CPU"
+
+
+def _free_device_memory(device: str) -> float | None:
+    if device.startswith("cuda"):
+        return round(torch.cuda.mem_get_info(device)[0] / 1e6, 1)
+    return None
+
+
+def _driver() -> str:
+    """What NVIDIA's own tool says, or an empty text."""
+    command = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
+    hidden = subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0
+    try:
+        done = subprocess.run(  # noqa: S603 - a fixed list of words
+            command, capture_output=True, text=True, check=False, timeout=5, creationflags=hidden
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -35,6 +35,8 @@ __all__ = ["describe", "explain", "perform", "tidy"]
 
 _REPORTED = ("torch", "numpy", "scipy", "scikit-image", "opencv-python-headless", "safetensors", "trimesh")
 
+OFFICIAL_NAME = "official"  # of the config that the licence and the conversion are about
+
 Answer = tuple[dict[str, Any], list[str]]
 
 
@@ -209,7 +211,7 @@ def _convert(job: Job) -> Answer:
         raise UnusableInput(f"{source.name} can't be converted onto itself; choose another place.")
     job.progress("check", 0.05, "Checking every key of the model")
     weights = open_weights(source)
-    if weights.config.name != "official":
+    if weights.config.name != OFFICIAL_NAME:
         raise UnusableInput(f"{source.name} is a {weights.config.name} model and not the official one.")
     sha256 = _sha256(source, job)
     job.progress("convert", 0.4, "Writing it as safetensors")

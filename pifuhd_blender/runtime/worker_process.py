@@ -39,7 +39,7 @@ class Limits:
     silence: float = 120.0
     """Between messages. It says that it lives every two seconds, but a cold import of CUDA's libraries from a
     slow disk can hold the interpreter for a minute."""
-    cancel: float = 0.35
+    cancel: float = 0.3
     """From the wish to cancel to the end of the process tree."""
     messages: int = 2000
     """In one second. The engine reports some ten."""

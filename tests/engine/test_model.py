@@ -15,42 +15,13 @@ from torch.nn import functional as F
 from pifuhd_blender.engine.checkpoint import open_weights
 from pifuhd_blender.engine.errors import EngineError
 from pifuhd_blender.engine.model import CoarseFeatures, FineFeatures, MultiLevelPIFu, build_part
-from pifuhd_blender.engine.model_config import (
-    CONFIGS,
-    JointConfig,
-    LevelConfig,
-    ModelConfig,
-    UNetConfig,
-)
+from pifuhd_blender.engine.model_config import CONFIGS
+from tests.engine.narrow_model import NARROW
 from tests.engine.official_fixtures import SMALL, load_fixture, official_contents, write_official
 
 ARRAYS, META = load_fixture("pipeline_small")
 TOLERANCE = 5e-5  # of the fixtures' README
 UPRIGHT = torch.tensor([1.0, -1.0, 1.0])[:, None]  # world to box: v is down
-
-# The compact config's structure, narrow: 64 pixel pictures in a fraction of a second
-NARROW = ModelConfig(
-    name="narrow",
-    normals=JointConfig(input_size=64, widths=(8, 8, 8, 8, 8), blocks=(1, 1, 1, 1, 1), detail=4),
-    coarse=LevelConfig(
-        filter=UNetConfig(widths=(8, 8, 8, 8), stem=4, blocks=(1, 1, 1, 1), features=10, context=6),
-        input_size=32,
-        mlp=(10 + 6 + 9 + 6, 16, 12, 8, 1),
-        skip_layers=(1, 2, 3),
-        merge_layer=1,
-    ),
-    fine=LevelConfig(
-        filter=UNetConfig(widths=(8, 8, 8), stem=2, blocks=(1, 1, 1), features=5, context=0),
-        input_size=128,
-        mlp=(5 + 12 + 6 + 5, 12, 8, 1),
-        skip_layers=(1, 2),
-        merge_layer=1,
-    ),
-    align_corners=False,
-    padding="border",
-    depth="waves",
-    depth_scale=3.0,
-)
 
 
 @pytest.fixture(scope="module")

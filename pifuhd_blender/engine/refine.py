@@ -42,7 +42,6 @@ from .lattice import (
 __all__ = [
     "THOROUGH",
     "Fill",
-    "Wanted",
     "count_mixed",
     "mark_hints",
     "settle",
@@ -52,11 +51,9 @@ __all__ = [
 ]
 
 T = TypeVar("T", bound=np.generic)
-Wanted = list[tuple[NDArray[np.int64], Flags]]
-"""Samples to evaluate: brick numbers (n,) and bool (n, 8, 8, 8), in parts."""
-
-Fill = Callable[[Lattice, Wanted], None]
-"""Evaluates the wanted samples and writes them into the lattice."""
+Fill = Callable[[Lattice, NDArray[np.int64], Flags], None]
+"""Evaluates the samples wanted, given as brick numbers (n,) and bool (n, 8, 8, 8), into the lattice. It is
+called every few thousand bricks, also with none wanted, so that it can stop the work."""
 
 THOROUGH = 256
 """Up to this lattice every sample of a cell that is mixed (or may hide something) one level up is
@@ -86,7 +83,7 @@ def start(resolution: int, open_columns: Flags, fill: Fill) -> Lattice:
     lattice = Lattice(resolution, open_columns)
     across = resolution // SIDE
     numbers, _ = lattice.require(np.stack(np.unravel_index(np.arange(across**3), (across,) * 3), axis=1))
-    fill(lattice, [(numbers, lattice.state[numbers] == UNKNOWN)])
+    fill(lattice, numbers, lattice.state[numbers] == UNKNOWN)
     return lattice
 
 
@@ -102,22 +99,18 @@ def settle(lattice: Lattice, fill: Fill) -> None:
     """
     doubtful = lattice.bricks
     while doubtful.size:
-        wanted: Wanted = []
-        changed: list[NDArray[np.int64]] = []
+        changed = [np.empty(0, np.int64)]
         for bricks in batches(doubtful):
             cells = over_corners(lattice.gather_state(bricks, 1, 1))
             torn = is_mixed(cells) & ((cells & UNKNOWN) != 0)
             hit = torn.any(axis=(1, 2, 3))
-            if not hit.any():
-                continue
             torn, touched = torn[hit], bricks[hit]
             changed.append(lattice.require_around(touched, torn))
             mask = over_cells(torn) & (lattice.state[touched] == UNKNOWN)
             lacking = mask.any(axis=(1, 2, 3))
-            wanted.append((touched[lacking], mask[lacking]))
+            fill(lattice, touched[lacking], mask[lacking])
             changed.append(lattice.with_neighbours(touched[lacking]))
-        fill(lattice, wanted)
-        doubtful = np.unique(np.concatenate(changed)) if changed else np.empty(0, np.int64)
+        doubtful = np.unique(np.concatenate(changed))
 
 
 def mark_hints(lattice: Lattice) -> int:
@@ -191,7 +184,6 @@ def subdivide(coarse: Lattice, open_columns: Flags, fill: Fill) -> Lattice:
     """
     fine = Lattice(2 * coarse.resolution, open_columns)
     thorough = fine.resolution <= THOROUGH
-    wanted: Wanted = []
     for bricks in batches(coarse.bricks):
         states = coarse.gather_state(bricks, 1, 1)  # samples -1..8
         active = is_mixed(over_corners(states))  # cells -1..7
@@ -221,8 +213,7 @@ def subdivide(coarse: Lattice, open_columns: Flags, fill: Fill) -> Lattice:
         value = fine.value[numbers]
         value[take] = _split(values)[there][take]
         fine.value[numbers] = value
-        wanted.append((numbers, _split(asked)[there] & (state == UNKNOWN)))
-    fill(fine, wanted)
+        fill(fine, numbers, _split(asked)[there] & (state == UNKNOWN))
     return fine
 
 

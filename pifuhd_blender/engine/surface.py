@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from .contour import LEVEL, Interpolation, contour
 from .errors import Cancelled, EngineError
 from .lattice import INSIDE, OUTSIDE, SIDE, Flags, Lattice
-from .refine import THOROUGH, Wanted, count_mixed, mark_hints, settle, start, start_resolution, subdivide
+from .refine import THOROUGH, count_mixed, mark_hints, settle, start, start_resolution, subdivide
 
 __all__ = ["Interpolation", "Occupancy", "Surface", "extract_surface", "lattice_position"]
 
@@ -180,15 +180,12 @@ class _Sampler:
             ahead += area * (6.0 if size <= THOROUGH else 2.0)
         self._expected = self.evaluations + ahead
 
-    def fill(self, lattice: Lattice, wanted: Wanted) -> None:
+    def fill(self, lattice: Lattice, bricks: NDArray[np.int64], wanted: Flags) -> None:
         """Evaluate the wanted samples, column by column, and write them into the lattice."""
-        spots = [bricks[spot[0]] * SIDE**3 + np.ravel_multi_index(spot[1:], (SIDE,) * 3)
-                 for bricks, mask in wanted for spot in [np.nonzero(mask)]]  # fmt: skip
-        if not spots:
-            return
-        spot = np.concatenate(spots)
-        within = np.stack(np.unravel_index(spot % SIDE**3, (SIDE,) * 3), axis=1)
-        index = lattice.place[spot // SIDE**3] * SIDE + within.astype(np.int32)
+        self._report(self.evaluations / self._expected)
+        brick, *within = np.nonzero(wanted)
+        spot = bricks[brick] * SIDE**3 + np.ravel_multi_index(tuple(within), (SIDE,) * 3)
+        index = lattice.place[bricks[brick]] * SIDE + np.stack(within, axis=1).astype(np.int32)
         order = np.lexsort(index.T[::-1])
         spot, index = spot[order], index[order]
         value, state = lattice.value.reshape(-1), lattice.state.reshape(-1)

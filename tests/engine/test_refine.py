@@ -9,7 +9,7 @@ import pytest
 from pifuhd_blender.engine.contour import contour
 from pifuhd_blender.engine.lattice import INSIDE, OUTSIDE, SIDE, Lattice
 from pifuhd_blender.engine.mesh import Mesh, is_watertight
-from pifuhd_blender.engine.refine import Wanted, mark_hints, settle, start, start_resolution
+from pifuhd_blender.engine.refine import mark_hints, settle, start, start_resolution
 from pifuhd_blender.engine.surface import Occupancy, _Sampler, extract_surface
 from tests import body_field
 from tests.dense_field import body_occupancy, dense_body, dense_triangles, same_triangles
@@ -84,7 +84,7 @@ def test_a_single_crossing_is_enough_to_follow_the_whole_body() -> None:
     pair = np.array([[*inside[:2], crossing], [*inside[:2], crossing + 1]])
     assert (pair // SIDE == inside // SIDE).all()  # the case was chosen so that one brick holds both
     known[0][tuple((pair % SIDE).T)] = True
-    sampler.fill(lattice, [(numbers, known)])
+    sampler.fill(lattice, numbers, known)
     settle(lattice, sampler.fill)
 
     vertices, faces = contour(lattice, lambda _: None)
@@ -101,12 +101,11 @@ def test_settling_takes_up_contradictions_that_share_no_edge() -> None:
     lattice.state[numbers] = state
     asked: list[int] = []
 
-    def fill(lattice: Lattice, wanted: Wanted) -> None:
-        for bricks, mask in wanted:
-            asked.append(int(mask.sum()))
-            state = lattice.state[bricks]
-            state[mask] = OUTSIDE
-            lattice.state[bricks] = state
+    def fill(lattice: Lattice, bricks: np.ndarray, wanted: np.ndarray) -> None:
+        asked.append(int(wanted.sum()))
+        state = lattice.state[bricks]
+        state[wanted] = OUTSIDE
+        lattice.state[bricks] = state
 
     settle(lattice, fill)
 

@@ -15,7 +15,7 @@ from ..engine.surface import extract_surface
 from .geometry import Faces, Points, sample_surface, triangle_areas
 from .subject import Subject
 
-__all__ = ["inside", "labelled_points", "true_surface"]
+__all__ = ["inside", "labelled_points", "surface_samples", "true_surface"]
 
 NEAR_SIGMAS = (0.004, 0.012, 0.03, 0.06)  # metres: detail, and the wide ones that teach depth
 MARGIN = 0.05  # metres around the subject for uniform points
@@ -36,6 +36,18 @@ def inside(subject: Subject, points: Points) -> NDArray[np.bool_]:
     return result
 
 
+def surface_samples(subject: Subject, count: int, rng: np.random.Generator) -> Points:
+    """``count`` points spread evenly over skin, clothes and hair, (count, 3) metres, piece after piece."""
+    shown = [
+        (piece.vertices, piece.faces) for piece in subject.pieces if piece.kind in ("skin", "clothes", "hair")
+    ]
+    areas = np.array([triangle_areas(*surface).sum() for surface in shown])
+    counts = rng.multinomial(count, areas / areas.sum())
+    return np.concatenate(
+        [sample_surface(*surface, part, rng) for surface, part in zip(shown, counts, strict=True)]
+    )
+
+
 def labelled_points(
     subject: Subject, near: int, uniform: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -43,14 +55,7 @@ def labelled_points(
 
     The near ones are drawn with each of :data:`NEAR_SIGMAS` alike and shuffled.
     """
-    shown = [
-        (piece.vertices, piece.faces) for piece in subject.pieces if piece.kind in ("skin", "clothes", "hair")
-    ]
-    areas = np.array([triangle_areas(*surface).sum() for surface in shown])
-    counts = rng.multinomial(near, areas / areas.sum())
-    points = np.concatenate(
-        [sample_surface(*surface, count, rng) for surface, count in zip(shown, counts, strict=True)]
-    )
+    points = surface_samples(subject, near, rng)
     points = rng.permutation(points + rng.normal(size=points.shape) * rng.choice(NEAR_SIGMAS, (near, 1)))
     low, high = subject.bounds()
     points = np.concatenate([points, rng.uniform(low - MARGIN, high + MARGIN, (uniform, 3))])

@@ -21,13 +21,14 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from .assets import AssetPack
-from .labels import labelled_points, true_surface
+from .labels import labelled_points, surface_samples, true_surface
 from .light import exposed, random_direction, shade, turned
 from .poses import PoseLibrary
 from .raster import Look, Picture, Rasteriser
@@ -43,6 +44,7 @@ TRAINING_SEED = 5
 HELD_OUT_SEED = 77
 NEAR_POINTS, UNIFORM_POINTS = 48_000, 12_000
 VIEWS, HELD_OUT_VIEWS = 8, 4
+FRAMING_POINTS = 20_000
 
 
 def shard_path(folder: Path, number: int) -> Path:
@@ -114,7 +116,8 @@ class ShardWriter:
         hair_tint = tuple((brown * (1 - grey) + grey * 0.5) * 2.2)
         looks = [draw_look(piece.kind, hair_tint, rng) for piece in subject.pieces]
         textures = {piece.texture: self.pack.texture(piece.texture) for piece in subject.pieces}
-        surface = np.concatenate([piece.vertices[np.unique(piece.faces)] for piece in subject.pieces])
+        # By area: vertices crowd in hands and faces, and would pull the depth's origin about with them
+        surface = surface_samples(subject, FRAMING_POINTS, rng)
         views: list[NDArray[Any]] = []
         depths: list[NDArray[Any]] = []
         arrays: dict[str, NDArray[Any]] = {}

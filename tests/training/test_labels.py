@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from pifuhd_blender.training.labels import inside, labelled_points, true_surface
+from pifuhd_blender.training.labels import inside, labelled_points, surface_samples, true_surface
 from pifuhd_blender.training.subject import Subject
 from tests.training.figures import RADIUS, ball_subject
 
@@ -55,3 +55,17 @@ def test_the_true_surface_is_closed_and_outside_is_out() -> None:
     overlap = np.pi * (4 * RADIUS + 0.3) * (2 * RADIUS - 0.3) ** 2 / 12  # lens of two equal balls
     assert mesh.is_watertight
     assert mesh.volume == pytest.approx(2 * 4 / 3 * np.pi * RADIUS**3 - overlap, rel=0.03)
+
+
+def test_samples_are_even_by_area_and_not_by_vertices() -> None:
+    """A finely meshed small ball beside a coarse large one: the large one has its due."""
+    ball = ball_subject()
+    small = trimesh.creation.icosphere(5, RADIUS / 10)
+    fine = replace(
+        ball.pieces[0],
+        vertices=np.asarray(small.vertices) + np.array([5.0, 0, 0]),
+        faces=np.asarray(small.faces, np.int32),
+    )
+    both = replace(ball, pieces=[*ball.pieces, fine])
+    points = surface_samples(both, 5000, np.random.default_rng(0))
+    assert (points[:, 0] > 4).mean() == pytest.approx(1 / 101, abs=0.005)

@@ -5,3 +5,18 @@ The package is Blender's extension and, without Blender, the library behind the 
 does no work and needs no bpy; the rooms (engine, runtime, worker, blender, training) are imported by whoever
 needs one.
 """
+
+
+def register() -> None:
+    """Enable the extension; Blender calls this."""
+    # Only here: the worker and the scripts import this package where there is no bpy
+    from .blender import registration  # noqa: PLC0415
+
+    registration.register()
+
+
+def unregister() -> None:
+    """Disable the extension; Blender calls this."""
+    from .blender import registration  # noqa: PLC0415 - as above
+
+    registration.unregister()

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Timers, redraws, and what to do when another file is opened.
+
+May import bpy. Never here: what is under way (session.py), drawing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import bpy
+from bpy.app.handlers import persistent
+
+from .session import current_session
+from .task import OutcomeKind, Task
+
+__all__ = ["TICK", "begin_ticks", "connect", "disconnect", "end_ticks", "follow", "redraw", "tick_task"]
+
+_log = logging.getLogger(__name__)
+
+TICK = 0.1
+"""Seconds between two looks at what is under way."""
+
+
+class _Ticks:
+    """The window's timer behind the modal operator, kept here so that disabling can remove it."""
+
+    timer: bpy.types.Timer | None = None
+    on_done: Callable[[], None] | None = None
+
+
+def begin_ticks(context: bpy.types.Context) -> None:
+    """Let the modal operator be woken."""
+    end_ticks()
+    _Ticks.timer = context.window_manager.event_timer_add(TICK, window=context.window)
+
+
+def end_ticks() -> None:
+    """Let nothing be woken any more."""
+    timer, _Ticks.timer = _Ticks.timer, None
+    if timer is not None:
+        bpy.context.window_manager.event_timer_remove(timer)
+
+
+def redraw() -> None:
+    """Draw our panel and the preferences anew, and nothing else."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "PREFERENCES":
+                area.tag_redraw()
+            elif area.type == "VIEW_3D":
+                for region in area.regions:
+                    if region.type == "UI":
+                        region.tag_redraw()
+
+
+def follow(task: Task, on_done: Callable[[], None] | None = None) -> None:
+    """Follow a task by a timer until it ends.
+
+    Parameters
+    ----------
+    task : Task
+        Just begun.
+    on_done : callable, optional
+        Called once it has ended well.
+    """
+    current_session().undertake(task)
+    _Ticks.on_done = on_done
+    bpy.app.timers.register(tick_task, first_interval=TICK, persistent=True)
+    redraw()
+
+
+def tick_task() -> float | None:
+    """One look at the task; seconds to the next one, or None at its end."""
+    session = current_session()
+    before = session.task_progress
+    ended = session.poll_task()
+    if ended or session.task is None:
+        on_done, _Ticks.on_done = _Ticks.on_done, None
+        outcome = session.task_outcome
+        if ended and on_done is not None and outcome is not None and outcome.kind is OutcomeKind.DONE:
+            on_done()
+        redraw()
+        return None
+    if session.task_progress != before:
+        redraw()
+    return TICK
+
+
+def connect() -> None:
+    """Listen to Blender, when the add-on is enabled."""
+    bpy.app.handlers.load_pre.append(_before_another_file)
+
+
+def disconnect() -> None:
+    """Listen no more, when the add-on is disabled."""
+    end_ticks()
+    if bpy.app.timers.is_registered(tick_task):
+        bpy.app.timers.unregister(tick_task)
+    _Ticks.on_done = None
+    if _before_another_file in bpy.app.handlers.load_pre:
+        bpy.app.handlers.load_pre.remove(_before_another_file)
+
+
+@persistent
+def _before_another_file(*_: object) -> None:
+    if current_session().abandon("Another file was opened, so the run was cancelled."):
+        _log.info("another file is opened: the run is cancelled")
+    end_ticks()

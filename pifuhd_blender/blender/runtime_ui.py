@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The parts of panel and preferences that both show: what lacks, what is under way, how it ended.
+
+May import bpy. Never here: changing anything, the parts that only one of them shows.
+"""
+
+from __future__ import annotations
+
+import bpy
+
+from .addon import network_refusal
+from .paragraphs import paragraph
+from .session import Session
+from .standing import PythonStanding, Remedy, install_options
+from .task import Outcome, OutcomeKind
+
+__all__ = ["draw_bar", "draw_lack", "draw_outcome", "draw_task"]
+
+_OUTCOME_ICONS = {
+    OutcomeKind.DONE: "CHECKMARK",
+    OutcomeKind.FAILED: "ERROR",
+    OutcomeKind.CANCELLED: "CANCEL",
+}
+
+
+def draw_lack(layout: bpy.types.UILayout, standing: PythonStanding, width: float) -> None:
+    """What keeps the engine from running, and the one button that mends it."""
+    paragraph(layout, standing.words, width, "ERROR")
+    column = layout.column()
+    column.scale_y = 1.4
+    if standing.remedy is Remedy.INSTALL:
+        column.operator("pifuhd.install", icon="IMPORT")
+    elif standing.remedy is Remedy.REPAIR:
+        column.operator("pifuhd.repair", icon="FILE_REFRESH")
+    elif standing.remedy is Remedy.CHOOSE:
+        column.operator("pifuhd.use_python", text="Choose Another Python", icon="FILEBROWSER")
+    refusal = network_refusal()
+    if standing.remedy in {Remedy.INSTALL, Remedy.REPAIR} and refusal and install_options().wheels is None:
+        paragraph(layout, refusal, width, "INFO")
+        if not bpy.app.online_access_override:
+            layout.operator(
+                "extensions.userpref_show_online", text="Open System Preferences", icon="PREFERENCES"
+            )
+
+
+def draw_bar(layout: bpy.types.UILayout, fraction: float, text: str = "") -> None:
+    """A progress bar with its percentage; without one while nobody knows."""
+    known = fraction >= 0
+    layout.progress(
+        factor=max(fraction, 0.0),
+        type="BAR",
+        text=text or (f"{100 * fraction:.0f} %" if known else "..."),
+    )
+
+
+def draw_task(layout: bpy.types.UILayout, session: Session, width: float) -> None:
+    """The task under way, or how the last one ended; nothing when there is none."""
+    if session.task is not None:
+        box = layout.box()
+        box.label(text=session.task.title, icon="SORTTIME")
+        draw_bar(box, session.task_progress.fraction)
+        if session.task_progress.words:
+            paragraph(box, session.task_progress.words, width)
+        box.operator("pifuhd.cancel_task", icon="CANCEL")
+    elif session.task_outcome is not None:
+        draw_outcome(layout.box(), session.task_outcome, width, of_task=True)
+
+
+def draw_outcome(
+    layout: bpy.types.UILayout, outcome: Outcome, width: float, *, of_task: bool = False
+) -> None:
+    """How something ended, with what it says."""
+    row = layout.row()
+    scale = bpy.context.preferences.system.ui_scale
+    paragraph(
+        row,
+        outcome.headline,
+        width - 24 * scale,
+        _OUTCOME_ICONS[outcome.kind],
+        alert=outcome.kind is OutcomeKind.FAILED,
+    )
+    row.operator("pifuhd.dismiss", text="", icon="X", emboss=False).task = of_task
+    for detail in outcome.details:
+        paragraph(layout, detail, width, "BLANK1")
+    for warning in outcome.warnings:
+        paragraph(layout, warning, width, "ERROR")
+    if outcome.remedy == Remedy.REPAIR:
+        layout.operator("pifuhd.repair", icon="FILE_REFRESH")

@@ -132,14 +132,8 @@ def test_without_colours_none_are_written(photo: Path, model: Path, tmp_path: Pa
         assert "colours" not in arrays
 
 
-@pytest.mark.usefixtures("pillar")
-def test_the_model_stays_warm_until_another_one_is_asked_for(
-    photo: Path, model: Path, tmp_path: Path
-) -> None:
-    target = tmp_path / "mesh.npz"
-    worker_tasks.perform(reconstruction(photo, model, target))
+def test_the_model_stays_warm_until_another_one_is_asked_for(model: Path) -> None:
     first = worker_tasks._warm.reconstructor(str(model), "cpu")
-    worker_tasks.perform(reconstruction(photo, model, target))
     assert worker_tasks._warm.reconstructor(str(model), "cpu") is first
     save_untrained(model, NARROW)  # replaced, as by an update
     assert worker_tasks._warm.reconstructor(str(model), "cpu") is not first
@@ -271,6 +265,6 @@ def test_the_real_process_from_photo_to_arrays_warm_and_cancelled(photo: Path, t
     assert answered < 1.0  # before torch: 0.2 s were measured
     assert (
         cancelled < 1.0
-    )  # 0.5 s is the figure and 0.21 s were measured; a loaded machine takes longer
+    )  # the figure is 0.5 s, and 0.21 s were measured; a busy machine takes longer
     log = (tmp_path / "worker.log").read_text(encoding="utf-8")
     assert "Traceback" not in log, log[-2000:]

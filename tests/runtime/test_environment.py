@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An environment is there whole or not at all, whatever happens while it is made.
 
-A stand-in for uv (a script that makes a folder and says what uv says) shows the cases in a moment; the real uv
-makes real ones in test_real_environment.py.
+A stand-in for uv (a script that makes a folder and says what uv says) shows the cases in a moment; the real
+uv makes real ones in test_real_environment.py.
 """
 
 import json
@@ -69,8 +69,8 @@ def finished(job: Job[State]) -> Job[State]:
     return job
 
 
-def install(made: Environment, **chosen: str) -> Job[State]:
-    return finished(made.install(Options(**chosen), online=True))
+def install(made: Environment, backend: str = "auto") -> Job[State]:
+    return finished(made.install(Options(backend=backend), online=True))
 
 
 def names(made: Environment) -> set[str]:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The real uv makes real environments, and the real worker runs in one.
 
-Needs uv's wheel and the pinned packages, from PyPI or a folder that pip is configured to look in; without them
-these are skipped, and say so.
+Needs uv's wheel and the pinned packages, from PyPI or a folder that pip is configured to look in; without
+them these are skipped, and say so.
 """
 
 import os

@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line: files, report, exit statuses, and one sentence for whatever goes wrong.
+
+The reconstruction itself is replaced by a finished result; tests/engine/test_reconstruct.py has the real one.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import trimesh
+
+import photos_to_files
+import reconstruct as script
+from pifuhd_blender.engine.box import Box
+from pifuhd_blender.engine.camera import Subject
+from pifuhd_blender.engine.errors import EngineError, UnusableInput
+from pifuhd_blender.engine.matting import Matte
+from pifuhd_blender.engine.mesh import FORMATS
+from pifuhd_blender.engine.photo import Photo
+from pifuhd_blender.engine.result import Result
+from pifuhd_blender.engine.settings import Settings
+from tests.engine.box_person import box_person
+
+# What the issue of the command line asks of a report
+PROMISED_KEYS = {
+    "photo", "box", "vertices", "faces", "watertight", "height_m", "points_evaluated", "seconds",
+    "peak_memory_mb", "model", "device", "warnings",
+}  # fmt: skip
+
+
+def finished(settings: Settings) -> Result:
+    """A result as the engine gives it, of a photo of 64 x 64 pixels."""
+    matte = np.zeros((64, 64), np.float32)
+    matte[6:58, 19:45] = 1
+    square, box = Box(0, 0, 64, 64), Box(19, 6, 26, 52)
+    picture = np.zeros((3, 64, 64), np.float32)
+    return Result(
+        mesh=box_person(),
+        watertight=False,
+        photo=Photo(np.full((64, 64, 3), 255, np.uint8), None, None, ()),
+        matte=Matte(matte, (box,), "alpha"),
+        subject=Subject(picture, picture, matte, matte, square),
+        front=np.zeros((64, 64, 3), np.float32),
+        back=np.zeros((64, 64, 3), np.float32),
+        evaluations=1234,
+        seconds={"photo": 0.5, "total": 0.5},
+        peak_memory_mb=321.0,
+        peak_device_memory_mb=None,
+        warnings=("The feet are cut off.",),
+        model_name="compact",
+        model_sha256="ab" * 32,
+        device="cpu",
+        settings=settings,
+    )
+
+
+class StandIn:
+    """Reconstructs at once; photos whose names say so fail."""
+
+    settings: Settings
+
+    def __init__(self, model: str, device: str) -> None:
+        if model == "missing":
+            raise EngineError("There is no model file missing; check the path.")
+        assert device in ("auto", "cpu")
+
+    def reconstruct(self, photo: Path, settings: Settings, *, progress: Callable[..., None]) -> Result:
+        type(self).settings = settings
+        progress("photo", 0.5, "Reading the photo")
+        failures: dict[str, Exception] = {
+            "unusable": UnusableInput("It shows nobody."),
+            "failing": EngineError("There is not enough memory."),
+            "defect": ZeroDivisionError("division by zero"),
+        }
+        if photo.stem in failures:
+            raise failures[photo.stem]
+        return finished(settings)
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str]]:
+    """Runs the script in this process; gives status and standard error."""
+    monkeypatch.setattr(photos_to_files, "Reconstructor", StandIn)
+    monkeypatch.setattr(script, "here_is_enough", lambda: True)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+    def call(*arguments: object) -> tuple[int, str]:
+        try:
+            status = script.main([str(argument) for argument in arguments])
+        except SystemExit as exit_:  # argparse ends the process by itself
+            status = exit_.code if isinstance(exit_.code, int) else 1
+        return status, capsys.readouterr().err
+
+    return call
+
+
+Run = Callable[..., tuple[int, str]]
+
+
+def photos(folder: Path, *names: str) -> list[Path]:
+    for name in names:
+        (folder / name).touch()
+    return [folder / name for name in names]
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_a_mesh_file_of_the_format_asked_for_is_written(run: Run, tmp_path: Path, ending: str) -> None:
+    target = tmp_path / "new" / f"person{ending}"
+
+    status, _ = run(*photos(tmp_path, "a.png"), "-o", target)
+
+    assert status == 0
+    assert len(trimesh.load_mesh(target).faces) == len(box_person().faces)
+    assert [path.name for path in target.parent.iterdir()] == [target.name]
+
+
+def test_several_photos_become_files_of_a_folder(run: Run, tmp_path: Path) -> None:
+    status, _ = run(*photos(tmp_path, "a.png", "b.jpg"), "-o", tmp_path / "meshes")
+
+    assert status == 0
+    assert {path.name for path in (tmp_path / "meshes").iterdir()} == {"a.glb", "b.glb"}
+
+
+def test_preview_and_report_are_written_on_request(run: Run, tmp_path: Path) -> None:
+    preview, report = tmp_path / "seen.png", tmp_path / "said.json"
+
+    status, errors = run(*photos(tmp_path, "a.png"), "-o", tmp_path, "--preview", preview, "--report", report)
+
+    assert status == 0
+    picture = cv2.imread(str(preview))
+    assert picture is not None
+    assert picture.shape[1] > picture.shape[0] > 1000
+    said = json.loads(report.read_text(encoding="utf-8"))
+    assert set(said) >= PROMISED_KEYS
+    assert said["box"] == [0, 0, 64, 64]
+    assert said["people"] == [[19, 6, 26, 52]]
+    assert said["height_m"] == 2.0
+    assert said["points_evaluated"] == 1234
+    assert said["model"] == {"name": "compact", "sha256": "ab" * 32}
+    assert said["warnings"] == ["The feet are cut off."]
+    assert "a.png: The feet are cut off." in errors
+
+
+def test_options_become_settings(run: Run, tmp_path: Path) -> None:
+    options = (
+        "--resolution 512 --box 1 2 3 4 --matte none --height 1.6 --unseen flat --smoothing 0 --faces 5000"
+    )
+
+    status, _ = run(*photos(tmp_path, "a.png"), "-o", tmp_path, "--device", "cpu", *options.split())
+
+    assert status == 0
+    assert StandIn.settings == Settings(
+        resolution=512,
+        box=Box(1, 2, 3, 4),
+        matte="none",
+        height_m=1.6,
+        unseen="flat",
+        smoothing=0,
+        face_budget=5000,
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["unusable.png", "a.png"], 2),
+        (["failing.png", "a.png"], 1),
+        (["unusable.png", "failing.png", "a.png"], 1),
+        (["failing.png", "unusable.png", "a.png"], 1),
+    ],
+)
+def test_one_failure_keeps_no_other_photo_from_being_done(
+    run: Run, tmp_path: Path, names: list[str], expected: int
+) -> None:
+    status, errors = run(*photos(tmp_path, *names), "-o", tmp_path / "meshes")
+
+    assert status == expected
+    assert [path.name for path in (tmp_path / "meshes").iterdir()] == ["a.glb"]
+    assert all(any(line.startswith(name) for line in errors.splitlines()) for name in names)
+
+
+def test_a_defect_is_one_sentence_and_a_traceback_only_on_request(run: Run, tmp_path: Path) -> None:
+    arguments = [*photos(tmp_path, "defect.png"), "-o", tmp_path]
+
+    status, errors = run(*arguments)
+    debug_status, debug_errors = run(*arguments, "--debug")
+
+    assert status == debug_status == 1
+    assert len(errors.splitlines()) == 1
+    assert "ZeroDivisionError: division by zero" in errors
+    assert "Traceback" in debug_errors
+
+
+def test_a_failure_leaves_an_earlier_file_as_it_was(run: Run, tmp_path: Path) -> None:
+    target = tmp_path / "person.glb"
+    target.write_bytes(b"precious")
+
+    status, _ = run(*photos(tmp_path, "failing.png"), "-o", target)
+
+    assert status == 1
+    assert target.read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["none.png", "-o", "x.glb"], "There is no picture"),
+        (["a.png", "-o", "x.fbx"], "the ending must be one of .glb, .obj, .ply, .stl"),
+        (["a.png", "b.png", "-o", "x.glb"], "looks like one file"),
+        (["a.png", "b.png", "-o", "out", "--preview", "p.png"], "--preview names one file"),
+        (["a.png", "-o", "out", "--preview", "p.jpg"], "its ending must be .png"),
+        (["a.png", "-o", "out", "--report", "p.txt"], "its ending must be .json"),
+        (["a.png", "-o", "out", "--resolution", "300"], "invalid choice"),
+        (["a.png", "-o", "out", "--height", "0"], "The height is 0.0 m"),
+        (["a.png"], "required: -o/--output"),
+        (["a.png", "more/a.jpg", "-o", "out"], "Two photos would become"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence_and_status_2(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], sentence: str
+) -> None:
+    (tmp_path / "more").mkdir()
+    photos(tmp_path, "a.png", "b.png", "more/a.jpg")
+    monkeypatch.chdir(tmp_path)
+
+    status, errors = run(*arguments)
+
+    assert status == 2
+    assert sentence in errors
+    assert len(errors.splitlines()) == 1
+    assert not list(tmp_path.rglob("*.glb"))
+
+
+def test_a_missing_model_is_status_1(run: Run, tmp_path: Path) -> None:
+    status, errors = run(*photos(tmp_path, "a.png"), "-o", tmp_path, "--model", "missing")
+
+    assert status == 1
+    assert errors == "There is no model file missing; check the path.\n"
+
+
+def test_without_the_packages_it_starts_itself_in_the_projects_environment(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[tuple[Path, list[str]]] = []
+
+    def replace(python: Path, arguments: list[str]) -> int:
+        started.append((python, arguments))
+        return 7
+
+    monkeypatch.setattr(script, "here_is_enough", lambda: False)
+    monkeypatch.setattr(script, "ensure_environment", lambda _level: tmp_path / "python")
+    monkeypatch.setattr(script, "replace_process", replace)
+    monkeypatch.setenv(script.AGAIN, "")
+    arguments = [*map(str, photos(tmp_path, "a.png")), "-o", str(tmp_path)]
+
+    assert run(*arguments)[0] == 7
+    assert started == [(tmp_path / "python", [script.__file__, *arguments])]
+
+    # Started by itself and still without them: it gives up instead of going round in circles
+    status, errors = run(*arguments)
+    assert status == 1
+    assert "remove .venv" in errors
+
+
+def test_unusable_paths_are_said_by_any_python_without_an_environment(tmp_path: Path) -> None:
+    command: list[Any] = [sys.executable, "-S", script.__file__, tmp_path / "none.png", "-o", tmp_path]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    assert done.stderr == f"There is no picture {tmp_path / 'none.png'}; check the path.\n"
+    assert not done.stdout

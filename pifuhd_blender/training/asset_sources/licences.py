@@ -23,7 +23,8 @@ _COMMENT_MARK = re.compile(r"^[ \t]*#+[ \t]?", re.MULTILINE)
 # no comma after the key: "License, or (at your option) any later version" is a line of the GPL's notice
 _KEY = re.compile(r"^[ \t]*licen[cs]e(?:[ \t]*:[ \t]*|[ \t]+)(\S.*)$", re.IGNORECASE | re.MULTILINE)
 _SENTENCE = re.compile(
-    r"\b(?:licensed|released)\s+(?:as\s+|under\s+)?(?:the\s+)?(?:terms\s+of\s+(?:the\s+)?)?((?:CC|Creative|A?GPL|GNU)[^\n]*)",
+    r"\b(?:licensed|released)\s+(?:as\s+|under\s+)?(?:the\s+)?(?:terms\s+of\s+(?:the\s+)?)?"
+    r"((?:CC|Creative|A?GPL|GNU)[^\n]*)",
     re.IGNORECASE,
 )
 _AUTHOR = re.compile(r"^[ \t]*author(?:[ \t]*:[ \t]*|[ \t]+)(\S.*)$", re.IGNORECASE | re.MULTILINE)

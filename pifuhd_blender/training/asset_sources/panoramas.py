@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -74,14 +75,15 @@ def _read_exr(path: Path) -> NDArray[np.float32]:
         openexr: Any = importlib.import_module("OpenEXR")
     except ImportError as error:
         raise SourceError(
-            f"{path.name} needs the package OpenEXR: install {OPENEXR} into this environment, or take the .hdr file "
-            "of the same panorama."
+            f"{path.name} needs the package OpenEXR: install {OPENEXR} with {sys.executable} -m pip, or take "
+            "the .hdr file of the same panorama."
         ) from error
     try:
         with openexr.File(str(path)) as file:
             channels: dict[str, Any] = file.channels()
-            if "RGB" in channels or "RGBA" in channels:
-                pixels = channels.get("RGB", channels.get("RGBA")).pixels[..., :3]
+            together = channels.get("RGB") or channels.get("RGBA")
+            if together is not None:
+                pixels = together.pixels[..., :3]
             else:
                 pixels = np.stack([channels[name].pixels for name in "RGB"], axis=-1)
             return np.array(pixels, np.float32)
@@ -93,7 +95,8 @@ def project(panorama: NDArray[np.float32]) -> Points:
     """Harmonics (9, 3) of the light that reaches a surface, as a share of what a white sky would give."""
     height, width = panorama.shape[:2]
     if width > WIDTH:
-        panorama = cv2.resize(panorama, (WIDTH, WIDTH // 2), interpolation=cv2.INTER_AREA)
+        smaller = cv2.resize(panorama, (WIDTH, WIDTH // 2), interpolation=cv2.INTER_AREA)
+        panorama = np.asarray(smaller, np.float32)
         height, width = panorama.shape[:2]
     polar = (np.arange(height) + 0.5) / height * np.pi
     around = (np.arange(width) + 0.5) / width * 2 * np.pi - np.pi

@@ -1,23 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""MakeHuman's .bvh poses and animations as rotations of the pack's bones. NumPy and SciPy.
+"""MakeHuman's poses and animations as rotations of the pack's bones. NumPy and SciPy.
 
-A joint's channels turn it about the file's axes at its head, relative to its parent; rest frames are aligned with
-these axes. So a change of axes is all that lies between a file and :data:`..poses.Pose`. MakeHuman writes
-z up with the front to -y (``z_is_up`` in its .mhanim files), older files y up: seen from the skeleton itself.
+A joint's channels turn it about the file's axes at its head, relative to its parent; rest frames are aligned
+with these axes. So a change of axes is all that lies between a file and :data:`..poses.Pose`. MakeHuman
+writes z up with the front to -y (``z_is_up`` in its .mhanim files), older files y up: the skeleton tells.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from ..geometry import Points
+from .bvh import Motion
 from .errors import ItemRefused
-from .makehuman_files import read_text
 
 # z up, front -y -> y up, front +z (the frame of ``geometry.py``)
 FROM_Z_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
@@ -26,7 +24,7 @@ NEEDED = frozenset(
     f"{bone}.{side}" for bone in ("upperarm01", "lowerarm01", "upperleg01", "lowerleg01") for side in "LR"
 )
 
-__all__ = ["BONES", "FROM_Z_UP", "Joint", "Motion", "axis_angles", "pose_at", "read_bvh"]
+__all__ = ["BONES", "FROM_Z_UP", "axis_angles", "pose_at"]
 
 
 def _bones() -> tuple[str, ...]:
@@ -45,80 +43,11 @@ def _bones() -> tuple[str, ...]:
 BONES = _bones()
 
 
-@dataclass(frozen=True)
-class Joint:
-    """One joint of a .bvh: index of its parent (-1 for the root), offset from it, names of its channels."""
-
-    name: str
-    parent: int
-    offset: tuple[float, float, float]
-    channels: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Motion:
-    """Joints, parents before children, and one row of channel values a frame (degrees for rotations)."""
-
-    joints: tuple[Joint, ...]
-    frames: Points
-
-    @property
-    def z_up(self) -> bool:
-        """Whether the resting skeleton is taller along z than along y."""
-        heads = np.zeros((len(self.joints), 3))
-        for k, joint in enumerate(self.joints):
-            heads[k] = joint.offset if joint.parent < 0 else heads[joint.parent] + joint.offset
-        return bool(np.ptp(heads[:, 2]) > np.ptp(heads[:, 1]))
-
-
-def read_bvh(path: Path) -> Motion:
-    """Read a .bvh with one root.
-
-    Raises
-    ------
-    ItemRefused
-        The file is malformed: unclosed joints, or frames of another length than the channels.
-    """
-    joints: list[Joint] = []
-    frames: list[list[float]] = []
-    open_joints: list[int] = []  # -1 stands for an end site
-    moving = False
-    try:
-        for line in read_text(path).splitlines():
-            words = line.split()
-            if not words:
-                continue
-            if moving:
-                if words[0] not in ("Frames:", "Frame"):
-                    frames.append([float(word) for word in words])
-            elif words[0] in ("ROOT", "JOINT"):
-                parent = open_joints[-1] if open_joints else -1
-                joints.append(Joint(words[1], parent, (0.0, 0.0, 0.0), ()))
-                open_joints.append(len(joints) - 1)
-            elif words[0] == "End":
-                open_joints.append(-1)
-            elif words[0] == "}":
-                open_joints.pop()
-            elif words[0] in ("OFFSET", "CHANNELS") and open_joints[-1] >= 0:
-                old = joints[open_joints[-1]]
-                x, y, z = (float(word) for word in words[1:4]) if words[0] == "OFFSET" else old.offset
-                channels = old.channels if words[0] == "OFFSET" else tuple(words[2:])
-                joints[open_joints[-1]] = Joint(old.name, old.parent, (x, y, z), channels)
-            elif words[0] == "MOTION":
-                moving = True
-    except (ValueError, IndexError) as error:
-        raise ItemRefused(f"{path.name} can't be read ({error})") from error
-    count = sum(len(joint.channels) for joint in joints)
-    if open_joints or not frames or any(len(frame) != count for frame in frames):
-        raise ItemRefused(f"{path.name} is no complete BVH file")
-    return Motion(tuple(joints), np.array(frames))
-
-
 def pose_at(motion: Motion, frame: int, bones: Sequence[str] = BONES) -> dict[str, Points]:
     """Rotations (3, 3) of the bones at a frame, about the pack's axes at each bone's head.
 
-    Joints that are no bones of the pack (shoulders of older rigs, metatarsals, the face) hand their rotation down
-    to their children, so that what follows them still points where it should.
+    Joints that are no bones of the pack (metatarsals, those of the face) hand their rotation down to their
+    children, so that what follows them still points where it should.
 
     Raises
     ------

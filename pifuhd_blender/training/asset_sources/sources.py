@@ -23,7 +23,7 @@ __all__ = ["Source", "open_source", "plain_name"]
 
 @dataclass(frozen=True)
 class Source:
-    """One folder: ``name`` for credits, ``data`` where items stand, ``statement`` for items that say nothing."""
+    """One folder: ``name`` for credits, ``data`` where items stand, ``statement`` for those without one."""
 
     name: str
     data: Path

@@ -30,7 +30,8 @@ Sample = dict[str, NDArray[np.float32]]
 
 CACHE_SIZE = 320  # pixels; whole-frame stages read pictures at this size without decoding a PNG
 RIM = 4  # cells of a 128 depth map that the target reaches beyond the silhouette
-UNIFORM_SHARE, EMPTY_SHARE = 0.22, 0.08  # of the points; the empty ones fill the box outside the subject
+# Of the points: in the subject's bounds; in the box outside them; before and behind the surface
+UNIFORM_SHARE, EMPTY_SHARE, AHEAD_SHARE = 0.2, 0.06, 0.2
 
 
 @dataclass
@@ -159,8 +160,9 @@ class SubjectSet:
     def _points(
         self, shard: _Shard, view: int, framing: Framing, count: int, rng: np.random.Generator
     ) -> Sample:
-        uniform, empty = round(count * UNIFORM_SHARE), round(count * EMPTY_SHARE)
-        near = count - uniform - empty
+        shares = UNIFORM_SHARE, EMPTY_SHARE, AHEAD_SHARE
+        uniform, empty, ahead = (round(count * share) for share in shares)
+        near = count - uniform - empty - ahead
         chosen = np.concatenate(
             [rng.integers(0, shard.near, near), rng.integers(shard.near, len(shard.points), uniform)]
         )
@@ -170,8 +172,9 @@ class SubjectSet:
         within = ((outside > low) & (outside < high)).all(1)
         beyond = max(float(high[2]), -float(low[2])) + 0.02 + 0.5 * rng.random(empty)
         outside[within, 2] = (np.sign(outside[:, 2]) * beyond)[within]
-        placed = framing.points(np.concatenate([box, outside]))
-        labels = np.concatenate([shard.inside[chosen], np.zeros(empty)])
+        off_surface = _ahead_and_behind(box[rng.integers(0, near, ahead), :2], shard.depth[view], rng)
+        placed = framing.points(np.concatenate([box, outside, off_surface]))
+        labels = np.concatenate([shard.inside[chosen], np.zeros(empty + ahead)])
         return {
             "points": np.ascontiguousarray(placed.T),
             "labels": labels.astype(np.float32),
@@ -221,6 +224,28 @@ def _normals(
     """Premultiplied 0.5 + n / 2 to unit vectors in the new framing, zero outside the mask."""
     normals = framing.normals(encoded / np.maximum(alpha, 0.05) * 2 - 1)
     return normals / np.maximum(np.linalg.norm(normals, axis=2, keepdims=True), 1e-3) * mask
+
+
+def _ahead_and_behind(
+    uv: NDArray[np.float32], depth: NDArray[np.float16], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Points in given pixel columns, surely empty: nearer than all that is there, or beyond it, (n, 3).
+
+    Points near the surface alone say nothing of where along a column it lies; a net unsure of an arm's
+    depth then fills the column. These tell it what that costs.
+    """
+    maps = depth.astype(np.float32)
+    window = np.ones((3, 3), np.uint8)
+    nearest = cv2.dilate(np.nan_to_num(maps[0], nan=-1.0), window)
+    farthest = cv2.erode(np.nan_to_num(maps[1], nan=1.0), window)
+    size = maps.shape[1]
+    column, row = np.clip((uv.T + 1) / 2 * size, 0, size - 1).astype(int)
+    away = 0.015 + rng.exponential(0.08, len(uv))
+    ahead = rng.random(len(uv)) < 0.5
+    w = np.where(ahead, nearest[row, column] + away, farthest[row, column] - away)
+    empty_column = nearest[row, column] < farthest[row, column]
+    w = np.where(empty_column, rng.normal(0, 0.15, len(uv)), w)
+    return np.concatenate([uv, w[:, None]], 1).astype(np.float32)
 
 
 def _depth_target(

@@ -85,3 +85,14 @@ def test_the_stream_never_repeats_a_sample(ball: SubjectSet) -> None:
     first, second = next(stream), next(stream)
     assert first["points"].shape == (3, 100)
     assert not np.array_equal(first["image"], second["image"])
+
+
+def test_points_before_and_behind_the_surface_are_empty(ball: SubjectSet) -> None:
+    """They share the columns of the surface, and are outside whatever the camera."""
+    points = ball.sample(0, 0, 128, None, points=1000)
+    ahead = slice(-200, None)
+    metres = points["points"][:, ahead] * HALF
+    assert (points["labels"][ahead] == 0).all()
+    assert (np.linalg.norm(metres, axis=0) > RADIUS).mean() > 0.995  # a cell at the rim may be cut across
+    assert (np.linalg.norm(metres[:2], axis=0) < RADIUS).mean() > 0.7
+    assert np.median(np.abs(np.linalg.norm(metres, axis=0) - RADIUS)) < 0.2

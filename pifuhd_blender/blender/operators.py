@@ -110,6 +110,7 @@ class PIFUHD_OT_watch(_Watching, bpy.types.Operator):
 
     bl_idname = "pifuhd.watch"
     bl_label = "Watch Reconstruction"
+    bl_description = "Go on watching a reconstruction whose window was closed"
     bl_options = {"INTERNAL", "UNDO"}
 
     @classmethod

@@ -15,6 +15,7 @@ __all__ = ["available_width", "paragraph"]
 
 _FONT = 0  # the interface's
 _POINTS = 11  # its size in Blender's default theme
+_PADDING, _ICON = 14, 24  # pixels that a label leaves empty at its ends, and that its icon takes
 
 
 def available_width(context: bpy.types.Context) -> float:
@@ -46,7 +47,7 @@ def paragraph(
     column = layout.column(align=True)
     column.alert = alert
     column.scale_y = 0.85
-    room = width - (24 * scale if icon != "NONE" else 0)
+    room = width - (_PADDING + (_ICON if icon != "NONE" else 0)) * scale
     for number, line in enumerate(_lines(text, room, _POINTS * scale)):
         if icon == "NONE":
             column.label(text=line)

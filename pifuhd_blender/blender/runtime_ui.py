@@ -70,6 +70,7 @@ def draw_outcome(
     layout: bpy.types.UILayout, outcome: Outcome, width: float, *, of_task: bool = False
 ) -> None:
     """How something ended, with what it says."""
+    layout = layout.column(align=True)
     row = layout.row()
     scale = bpy.context.preferences.system.ui_scale
     paragraph(
@@ -80,8 +81,8 @@ def draw_outcome(
         alert=outcome.kind is OutcomeKind.FAILED,
     )
     row.operator("pifuhd.dismiss", text="", icon="X", emboss=False).task = of_task
-    for detail in outcome.details:
-        paragraph(layout, detail, width, "BLANK1")
+    if outcome.details:
+        paragraph(layout, "\n".join(outcome.details), width, "BLANK1")
     for warning in outcome.warnings:
         paragraph(layout, warning, width, "ERROR")
     if outcome.remedy == Remedy.REPAIR:

@@ -149,7 +149,8 @@ def known_model_standing(key: str) -> ModelStanding:
     found = shelf().find(key)
     if found.path is None:
         remedy = Remedy.MODEL if found.model.addresses else Remedy.NONE
-        return ModelStanding("", f"{found.model.title}: {found.words}", remedy)
+        words = found.words[:1].lower() + found.words[1:] if remedy else found.words
+        return ModelStanding("", f"{found.model.title}: {words}" if remedy else words, remedy)
     return ModelStanding(str(found.path) if found.model.addresses else key, found.words)
 
 

@@ -208,4 +208,5 @@ def _note_on_borders(matte: Matte) -> tuple[str, ...]:
     cut = [name for name, line in borders.items() if np.count_nonzero(line > 0.5) > least]
     if not cut:
         return ()
-    return (f"The person is cut off at the {' and '.join(cut)} of the picture: that part will be missing.",)
+    where = " and ".join(filter(None, [", ".join(cut[:-1]), cut[-1]]))
+    return (f"The person is cut off at the {where} of the picture: that part will be missing.",)

@@ -27,6 +27,8 @@ SMALL_PART = 0.25  # a part of up to this share of the body's area may be a limb
 SMALL_GAP = 0.06  # widest gap to a limb (a strap, a belt, a railing), as a share of the body's longer side
 LARGE_GAP = 0.10  # widest gap between upper and lower body, one above the other
 CORE = 0.07  # half-width that a torso has and touching hands have not, as a share of the height
+TORSO = 0.4  # least height of such a core, as a share of the height: a bag or a raised knee is lower
+UPRIGHT = 0.8  # least height of somebody who stands or sits, as a share of the width
 LEAST_PERSON = 0.03  # what is nobody's limb and this large, as a share of the largest body, is a person
 EDGE = 0.05  # widest soft edge (loose hair, fringes), as a share of the longer side
 
@@ -138,7 +140,7 @@ def _part_touching(body: Person) -> list[Person]:
     cores = _connected_parts(inside > radius)
     beside: list[Person] = []
     for core in cores:
-        tall = core.box.height + 2 * radius >= 0.5 * body.box.height
+        tall = core.box.height + 2 * radius >= TORSO * body.box.height
         if tall and all(_overlap(core.box.x, core.box.right, c.box.x, c.box.right) < 0.3 for c in beside):
             beside.append(core)
     if len(beside) < 2:
@@ -147,4 +149,6 @@ def _part_touching(body: Person) -> list[Person]:
     for number, core in enumerate(beside, start=1):
         seeds[core.mask] = number
     labels = watershed(-inside, seeds, mask=body.mask)
-    return [_person(labels == number) for number in range(1, len(beside) + 1)]
+    parts = [_person(labels == number) for number in range(1, len(beside) + 1)]
+    # Somebody lying has parts beside each other, too, but none stands
+    return parts if all(part.box.height > UPRIGHT * part.box.width for part in parts) else [body]

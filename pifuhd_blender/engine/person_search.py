@@ -27,7 +27,7 @@ MAP_SIDE = 512  # of the maps in which people are told apart
 CONTEXT = 1.3  # of a person's box when it is looked at again, and of the user's box
 MARGIN = 0.03  # a body nearer than this to the end of what was looked at may go on there
 SURE = 0.9  # what the network must reach somewhere in a person
-LEAST_SHARE = 0.002  # of what is searched that a person covers
+LEAST_SHARE = 0.004  # of what is searched that a person covers: one of about an eighth of its height
 SAME = 0.3  # boxes that share this much of the smaller one are of the same person
 
 Map = NDArray[np.float32]
@@ -47,6 +47,11 @@ class View:
         """Return a view of at most `longest` pixels a side, never enlarged."""
         scale = min(1.0, longest / box.longer_side)
         return View(box, max(1, round(box.width * scale)), max(1, round(box.height * scale)))
+
+    @property
+    def pixels_of_photo(self) -> float:
+        """How many pixels of the photo one of the view stands for."""
+        return self.box.width * self.box.height / (self.width * self.height)
 
     def to_photo(self, box: Box) -> Box:
         """Return where a box of the view lies in the photo, rounded outwards."""
@@ -128,6 +133,8 @@ def segment_person(
     if not found:
         return None
     taken = _most_within(found, small_view.from_photo(person))
+    if taken.area * small_view.pixels_of_photo < LEAST_SHARE * area.width * area.height:
+        return None  # what is left of it on a closer look is no person
     room = room_of(taken, (small > 0.5) & ~taken.mask).astype(np.float32)
     allowed = _resized(room, view) * view.mask(area)
     matte = np.zeros((height, width), np.float32)

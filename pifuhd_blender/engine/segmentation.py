@@ -128,21 +128,24 @@ def _centred(body: Box, width: float, height: float) -> Box:
 
 
 def _squares(area: Box, side: int, image: RGB, *, step: float) -> list[Box]:
-    """Cover an area with overlapping squares, at most `step` of a side apart, moved into the picture."""
-    side = max(1, min(side, max(image.shape[:2])))
+    """Cover an area with overlapping squares, moved into the picture.
 
-    def starts(start: int, length: int, limit: int) -> list[int]:
+    They are at most `step` of a side apart along the longer side of the area and half a side along the other.
+    """
+    height, width = image.shape[:2]
+    side = max(1, min(side, max(height, width)))
+
+    def starts(start: int, length: int, limit: int, apart: float) -> list[int]:
         if length <= side:
             centred = start + (length - side) // 2
             return [min(max(centred, 0), max(0, limit - side))]
-        count = int(np.ceil((length - side) / (step * side))) + 1
+        count = int(np.ceil((length - side) / (apart * side))) + 1
         return [round(s) for s in np.linspace(start, start + length - side, count)]
 
-    return [
-        Box(x, y, side, side)
-        for y in starts(area.y, area.height, image.shape[0])
-        for x in starts(area.x, area.width, image.shape[1])
-    ]
+    tall = area.height >= area.width
+    rows = starts(area.y, area.height, height, step if tall else 0.5)
+    columns = starts(area.x, area.width, width, 0.5 if tall else step)
+    return [Box(x, y, side, side) for y in rows for x in columns]
 
 
 def _taper(part: Box, width: int, height: int) -> Map:

@@ -9,8 +9,8 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -148,7 +148,7 @@ def test_somebody_elses_is_left_alone(pip: Pip, folder: Path) -> None:
 def test_a_short_disk_is_said_before_anything_is_made(
     pip: Pip, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usage = namedtuple("usage", "total used free")(10**12, 10**12, 10**9)  # noqa: PYI024 - as shutil's
+    usage = SimpleNamespace(free=10**9)
     monkeypatch.setattr(project_environment.shutil, "disk_usage", lambda _: usage)
 
     with pytest.raises(EnvironmentProblem, match=r"needs about 3 GB, but only 1\.0 GB are free"):

@@ -252,7 +252,7 @@ while True:
     for event in client.poll():
         pid = event.data.get("pid", pid)
         if event.words == "stuck":
-            print(json.dumps([pid, str(client._folder)]), flush=True)
+            print(json.dumps([pid, str(client._folder.path())]), flush=True)
     time.sleep(0.01)
 """
 

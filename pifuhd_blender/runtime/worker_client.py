@@ -10,11 +10,7 @@ Never here: bpy, arrays, waiting.
 from __future__ import annotations
 
 import itertools
-import shutil
-import tempfile
 import threading
-import time
-import weakref
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,13 +20,11 @@ from typing import Any
 
 from .errors import RuntimeProblem
 from .messages import Ask, Cause, Message, Tell, encode
+from .private_folder import PrivateFolder
 from .worker_log import WorkerLog
 from .worker_process import Limits, WorkerProcess
 
 __all__ = ["Event", "EventKind", "Launch", "Limits", "State", "WorkerClient"]
-
-FOLDER_PREFIX = "pifuhd_blender_"
-_STALE = 2 * 24 * 3600  # seconds; each request touches its folder, so an older one is left over from a crash
 
 
 class State(StrEnum):
@@ -128,8 +122,8 @@ class WorkerClient:
         self._acknowledged = False
         self._cancelling = False
         self._closed = False
-        self._folder: Path | None = None
-        self._remove: weakref.finalize[..., Any] | None = None
+        self._unread = False  # arrays that nobody has released yet
+        self._folder = PrivateFolder()
 
     @property
     def state(self) -> State:
@@ -163,7 +157,7 @@ class WorkerClient:
         """
         with self._lock:
             self._refuse_if_busy()
-            target = self._new_folder() / "mesh.npz"
+            target = self._folder.new_run() / "mesh.npz"
             return self.request(
                 Ask.RECONSTRUCT,
                 photo=str(photo),
@@ -227,9 +221,12 @@ class WorkerClient:
     def release(self) -> None:
         """Remove the arrays of past results; call it once they are in the scene."""
         with self._lock:
-            if self._folder is not None and not self._active:
-                for run in self._folder.glob("run_*"):
-                    shutil.rmtree(run, ignore_errors=True)
+            if self._active:
+                return
+            self._unread = False
+            self._folder.clear_runs()
+            if self._process is None:
+                self._folder.drop()
 
     def close(self, seconds: float = 0.5) -> bool:
         """End the process tree and remove all files.
@@ -256,7 +253,7 @@ class WorkerClient:
             process.end()
             gone = process.join(seconds)
         with self._lock:
-            self._drop_folder()
+            self._folder.drop()
         return gone
 
     def _refuse_if_busy(self) -> None:
@@ -278,7 +275,7 @@ class WorkerClient:
             "-I",
             str(launch.script),
             f"--idle={launch.idle_seconds}",
-            f"--folder={self._own_folder()}",
+            f"--folder={self._folder.path()}",
         ]
         self._idle_state = State.STARTING
         self._process = WorkerProcess(
@@ -324,6 +321,7 @@ class WorkerClient:
             self._finish(Event(EventKind.CANCELLED, name))
         elif kind is Tell.RESULT:
             data, warnings = message["data"], tuple(map(str, message["warnings"]))
+            self._unread = True
             self._finish(Event(EventKind.RESULT, name, data=data, warnings=warnings))
         elif kind is Tell.FAILED:
             self._finish(Event(EventKind.FAILED, name, message["sentence"], _cause(message["cause"])))
@@ -349,26 +347,9 @@ class WorkerClient:
                 self._finish(Event(EventKind.FAILED, self._active, told, Cause.WORKER))
             elif not self._closed:
                 self._events.append(Event(EventKind.ENDED, sentence=sentence))
-
-    def _own_folder(self) -> Path:
-        """A folder that only this user can read; the worker removes it when Blender is killed."""
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
-            # Also runs when Blender ends without having disabled the add-on
-            self._remove = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-            threading.Thread(target=_remove_stale, args=(self._folder.parent,), daemon=True).start()
-        elif not self._folder.is_dir():  # some systems clear their temporary folder every few days
-            self._folder.mkdir(mode=0o700)
-        return self._folder
-
-    def _new_folder(self) -> Path:
-        with self._lock:
-            return Path(tempfile.mkdtemp(prefix="run_", dir=self._own_folder()))
-
-    def _drop_folder(self) -> None:
-        if self._remove is not None:
-            self._remove()
-        self._folder = self._remove = None
+            if self._process is None and not self._unread:
+                # Without a process nobody would remove it if Blender were killed
+                self._folder.drop()
 
 
 def _fields(message: Message) -> dict[str, Any]:
@@ -380,13 +361,3 @@ def _cause(name: str) -> Cause:
         return Cause(name)
     except ValueError:
         return Cause.DEFECT
-
-
-def _remove_stale(parent: Path) -> None:
-    """Remove folders left behind when a Blender and its worker were killed at once (a power cut)."""
-    for folder in parent.glob(FOLDER_PREFIX + "*"):
-        try:
-            if folder.stat().st_mtime < time.time() - _STALE:
-                shutil.rmtree(folder, ignore_errors=True)
-        except OSError:
-            continue

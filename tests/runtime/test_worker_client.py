@@ -263,7 +263,7 @@ def test_close_ends_a_busy_worker_at_once_and_removes_its_files(client_of: Make)
     client = client_of("hang")
     name = client.reconstruct(Path("photo.png"), Path("model"), {})
     until(client, {EventKind.PROGRESS})
-    folder, process = client._own_folder(), process_of(client)
+    folder, process = client._folder.path(), process_of(client)
     began = time.monotonic()
     assert client.close()
     assert time.monotonic() - began < 0.5
@@ -286,18 +286,17 @@ def test_release_removes_past_arrays_and_keeps_the_folder_the_worker_knows(clien
         assert told.stat().st_mode & 0o077 == 0  # nobody else reads the person's pictures
 
 
-def test_folders_of_killed_blenders_are_removed_after_days(client_of: Make, tmp_path: Path) -> None:
-    old, young = tmp_path / "pifuhd_blender_old", tmp_path / "pifuhd_blender_young"
-    for folder in (old, young):
-        folder.mkdir()
-    long_ago = time.time() - 3 * 24 * 3600
-    os.utime(old, (long_ago, long_ago))
+@pytest.mark.parametrize("released", [True, False])
+def test_without_a_process_only_unread_arrays_stay(client_of: Make, *, released: bool) -> None:
     client = client_of("good")
-    ask(client)
-    until(client, ENDS)
-    deadline = time.monotonic() + 5
-    while old.exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not old.exists()
-    assert young.exists()
-    young.rmdir()
+    client.reconstruct(Path("photo.png"), Path("model"), {})
+    folder = Path(until(client, ENDS)[-1].data["folder"])
+    if released:
+        client.release()
+    process_of(client).end()
+    until(client, {EventKind.ENDED})
+    assert folder.exists() is not released
+    client.release()
+    assert not folder.exists()
+    ask(client)  # with a folder and a process of their own
+    assert Path(until(client, ENDS)[-1].data["folder"]).is_dir()

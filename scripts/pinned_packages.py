@@ -103,7 +103,9 @@ def last_line(text: str) -> str:
 
 def _told(line: str) -> str:
     """What a line of pip's means to the person waiting, or nothing."""
-    if match := re.match(r"\s*(?:Downloading|Using cached|Processing) (\S+\.whl)(?: \((.+)\))?$", line):
+    if match := re.match(
+        r"\s*(?:Downloading|Using cached|Processing) (\S+\.whl)(?: \(([\d.]+ \w+)\)| \(from .+\))?$", line
+    ):
         package = " ".join(match[1].replace("\\", "/").rsplit("/", 1)[-1].split("-")[:2])
         return f"  fetching {package}" + (f" ({match[2]})" if match[2] else "")
     if match := re.match(r"Installing collected packages: (.+)", line):

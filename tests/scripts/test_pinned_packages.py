@@ -23,6 +23,10 @@ ERROR: No matching distribution found for torch==2.13.0"""
         ),
         ("  Using cached trimesh-5.2.0-py3-none-any.whl (751 kB)", "  fetching trimesh 5.2.0 (751 kB)"),
         ("Processing /wheels/torch-2.13.0-cp311-cp311-linux_x86_64.whl", "  fetching torch 2.13.0"),
+        (
+            "Processing /wheels/torch-2.13.0-cp311-cp311-linux_x86_64.whl (from -r run.txt (line 4))",
+            "  fetching torch 2.13.0",
+        ),
         ("  Downloading numpy-2.4.6-cp311-cp311-win_amd64.whl.metadata (62 kB)", ""),
         ("Collecting numpy==2.4.6", ""),
         ("Installing collected packages: mpmath, torch, numpy", "  installing 3 packages (the longest part)"),

@@ -209,7 +209,7 @@ def foreground_colours(image: Map, matte: Map) -> Map:
     float32 (H, W, 3) in [0, 1]
         As the image where the matte is 1, the person's colours carried outwards where it is less.
     """
-    colours = image
+    colours, behind = image, image
     for radius in (0.03, 0.006):  # far for the loosest hair, then near for the true colour
         side = 2 * max(1, round(radius * max(matte.shape))) + 1
 
@@ -219,6 +219,6 @@ def foreground_colours(image: Map, matte: Map) -> Map:
         share = matte[..., None]
         covered = mean(matte)[..., None]
         inner = mean(colours * share) / (covered + 1e-5)
-        outer = mean(image * (1 - share)) / (1 - covered + 1e-5)
-        colours = np.clip(inner + share * (image - share * inner - (1 - share) * outer), 0, 1)
+        behind = mean(behind * (1 - share)) / (1 - covered + 1e-5)
+        colours = np.clip(inner + share * (image - share * inner - (1 - share) * behind), 0, 1)
     return np.asarray(colours, np.float32)

@@ -138,8 +138,8 @@ def _refuse_manifest(manifest: dict[str, object]) -> None:
     for name, reason in reasons.items():
         if len(str(reason)) > LONGEST_REASON or str(reason).endswith("."):
             raise BuildProblem(
-                f"The reason of the permission {name} must have at most {LONGEST_REASON} characters and no full "
-                "stop."
+                f"The reason of the permission {name} must have at most {LONGEST_REASON} characters and no "
+                "full stop."
             )
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``blender --command pifuhd PHOTO -o OUT``: reconstruct without a window.
 
-The options and exit statuses of scripts/reconstruct.py: 0 when every mesh was written, 2 for unusable input, 1
-for anything else, always with one sentence on standard error. OUT may also be a ``.blend`` file. May import
+The options and exit statuses of scripts/reconstruct.py: 0 when every mesh was written, 2 for unusable input,
+1 for anything else, always with one sentence on standard error. OUT may also be a ``.blend`` file. May import
 bpy and the runtime. Never here: a window; here alone something waits.
 """
 
@@ -27,7 +27,7 @@ from .blend_file import save_person
 from .picture_check import look_at
 from .standing import known_model_standing, python_standing
 
-__all__ = ["register", "reconstruct", "unregister"]
+__all__ = ["reconstruct", "register", "unregister"]
 
 NAME = "pifuhd"
 WRITTEN, FAILED, UNUSABLE = 0, 1, 2
@@ -181,9 +181,9 @@ def _refuse_odd_paths(options: argparse.Namespace) -> None:
                 UNUSABLE,
             )
         if ending not in (*MESHES, ".blend"):
-            known = ", ".join((*MESHES, ".blend"))
+            known = ", ".join(MESHES) + " or .blend"
             raise _Problem(
-                f"{options.output} can't be written: the ending must be one of {known}, or none for a folder.",
+                f"{options.output} can't be written: its ending must be {known}, or none for a folder.",
                 UNUSABLE,
             )
     missing = next((photo for photo in options.photos if not photo.is_file()), None)
@@ -196,9 +196,7 @@ def _launch(options: argparse.Namespace) -> Launch:
     if python is None:
         standing = python_standing()
         if standing.python is None:
-            raise _Problem(
-                f"{standing.words} Do it in the PIFuHD tab of Blender's 3D view, or name a --python."
-            )
+            raise _Problem(f"{standing.words} See the PIFuHD tab of Blender's 3D view, or name a --python.")
         python = standing.python
     elif not python.is_file():
         raise _Problem(f"There is no Python {python}; check the path.")
@@ -218,8 +216,7 @@ def _all_photos(client: WorkerClient, options: argparse.Namespace, folder: Path)
     model = _model(options.model)
     for photo, target in zip(options.photos, targets, strict=True):
         try:
-            if refusal := look_at(str(photo.absolute())).refusal:
-                raise _Problem(refusal, UNUSABLE)
+            _refuse_unusable(photo)
             event = _ask(client, photo, target, model, options, folder / "mesh.npz")
             _finish(event, photo, target, options)
         except _Problem as problem:
@@ -228,6 +225,11 @@ def _all_photos(client: WorkerClient, options: argparse.Namespace, folder: Path)
     if status != WRITTEN and options.debug:
         _say(f"The worker's log is {client.launch.log}")
     return status
+
+
+def _refuse_unusable(photo: Path) -> None:
+    if refusal := look_at(str(photo.absolute())).refusal:
+        raise _Problem(refusal, UNUSABLE)
 
 
 def _model(chosen: str) -> str:

@@ -27,7 +27,12 @@ class _Ticks:
     """The window's timer behind the modal operator, kept here so that disabling can remove it."""
 
     timer: bpy.types.Timer | None = None
-    on_done: Callable[[], None] | None = None
+
+
+class _Following:
+    """What is to be done when the task has ended well."""
+
+    on_done: tuple[Callable[[], None], ...] = ()
 
 
 def begin_ticks(context: bpy.types.Context) -> None:
@@ -66,7 +71,7 @@ def follow(task: Task, on_done: Callable[[], None] | None = None) -> None:
         Called once it has ended well.
     """
     current_session().undertake(task)
-    _Ticks.on_done = on_done
+    _Following.on_done = () if on_done is None else (on_done,)
     bpy.app.timers.register(tick_task, first_interval=TICK, persistent=True)
     redraw()
 
@@ -77,10 +82,11 @@ def tick_task() -> float | None:
     before = session.task_progress
     ended = session.poll_task()
     if ended or session.task is None:
-        on_done, _Ticks.on_done = _Ticks.on_done, None
+        waiting, _Following.on_done = _Following.on_done, ()
         outcome = session.task_outcome
-        if ended and on_done is not None and outcome is not None and outcome.kind is OutcomeKind.DONE:
-            on_done()
+        if ended and outcome is not None and outcome.kind is OutcomeKind.DONE:
+            for on_done in waiting:
+                on_done()
         redraw()
         return None
     if session.task_progress != before:
@@ -98,7 +104,7 @@ def disconnect() -> None:
     end_ticks()
     if bpy.app.timers.is_registered(tick_task):
         bpy.app.timers.unregister(tick_task)
-    _Ticks.on_done = None
+    _Following.on_done = ()
     if _before_another_file in bpy.app.handlers.load_pre:
         bpy.app.handlers.load_pre.remove(_before_another_file)
 

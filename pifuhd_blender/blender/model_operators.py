@@ -8,7 +8,7 @@ reads properties from them.
 
 from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import bpy
 from bpy.props import BoolProperty, StringProperty
@@ -74,7 +74,7 @@ class PIFUHD_OT_agree(bpy.types.Operator):
     def draw(self, context: bpy.types.Context) -> None:
         """Name, summary, the text itself, and the box to tick."""
         licence = KNOWN_MODELS[_KEY].licence
-        layout = self.layout
+        layout = cast("bpy.types.UILayout", self.layout)
         layout.label(text=licence.name, icon="INFO")
         paragraph(layout, licence.summary, 430 * context.preferences.system.ui_scale)
         layout.operator("wm.url_open", text="Open the Whole Licence", icon="URL").url = licence.address
@@ -114,7 +114,7 @@ class PIFUHD_OT_fetch_model(bpy.types.Operator):
             self,
             event,
             title="Download the Official Model?",
-            message=f"{gigabytes(size)} to download, about {gigabytes(2 * size)} on disk while it is converted.",
+            message=f"{gigabytes(size)} to download, {gigabytes(2 * size)} on disk while it is converted.",
             confirm_text="Download",
         )
 

@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import bpy
 
@@ -153,8 +153,8 @@ class PIFUHD_OT_reconstruct_again(bpy.types.Operator):
     bl_idname = "pifuhd.reconstruct_again"
     bl_label = "Reconstruct Again"
     bl_description = (
-        "Take picture, model and settings from the notes of the active person into the panel and reconstruct; "
-        "the old person stays"
+        "Take picture, model and settings from the notes of the active person into the panel, and "
+        "reconstruct; the old person stays"
     )
     bl_options = {"UNDO"}
 
@@ -175,13 +175,13 @@ class PIFUHD_OT_reconstruct_again(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> _Returned:
         """Fill the panel in, then press its button."""
-        recall(context.active_object, settings_of(context.scene))
+        recall(cast("bpy.types.Object", context.active_object), settings_of(context.scene))
         if not self.run_at_once:
             return {"FINISHED"}
         if reason := why_not_reconstruct(context.scene):
             self.report({"ERROR"}, reason)
             return {"CANCELLED"}
-        return bpy.ops.pifuhd.reconstruct("INVOKE_DEFAULT")
+        return _ours().reconstruct("INVOKE_DEFAULT")
 
 
 def put_into_scene(session: Session, run: Run) -> Outcome:
@@ -193,7 +193,7 @@ def put_into_scene(session: Session, run: Run) -> Outcome:
     notes = {**wish.notes, "version": version(), **_found_out(run)}
     try:
         thing, warning = add_person(wish.name, person, wish.place, notes, normal_maps=wish.normal_maps)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, the panel must learn of the end
         _log.exception("the person could not be put into the scene")
         what = f"{type(error).__name__}: {error}"
         return Outcome(
@@ -253,7 +253,12 @@ def _watch_elsewhere() -> None:
     if current_session().run is None or not windows:
         return
     with bpy.context.temp_override(window=windows[0]):
-        bpy.ops.pifuhd.watch("INVOKE_DEFAULT")
+        _ours().watch("INVOKE_DEFAULT")
+
+
+def _ours() -> Any:  # noqa: ANN401 - bpy.ops has no types for an add-on's operators
+    """Our operators, by name."""
+    return cast("Any", bpy.ops).pifuhd
 
 
 def _means_us(context: bpy.types.Context, event: bpy.types.Event) -> bool:

@@ -7,6 +7,7 @@ May import bpy. Never here: changing anything, waiting, reading more than a glan
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, cast
 
 import bpy
 
@@ -41,7 +42,7 @@ class PIFUHD_PT_main(bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """All of it, top to bottom in the order of use."""
-        layout, width = self.layout, available_width(context)
+        layout, width = cast("bpy.types.UILayout", self.layout), available_width(context)
         session, settings = current_session(), settings_of(context.scene)
         standing = python_standing()
         if standing.python is None and session.task is None:
@@ -78,17 +79,17 @@ class PIFUHD_PT_person(bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Its notes, and the button to do it again."""
-        layout, thing = self.layout, context.active_object
+        layout, thing = cast("bpy.types.UILayout", self.layout), context.active_object
         if thing is None:
             return
-        chosen = note_of(thing, "settings") or {}
+        chosen = cast("dict[str, Any]", note_of(thing, "settings") or {})
         names = {resolution: quality.title() for quality, resolution in QUALITIES.items()}
         model = str(note_of(thing, "model"))
         column = layout.column(align=True)
         for name, value in (
             ("Picture", Path(str(note_of(thing, "picture"))).name),
             ("Model", KNOWN_MODELS[model].title if model in KNOWN_MODELS else Path(model).name),
-            ("Quality", names.get(chosen.get("resolution"), "?")),
+            ("Quality", names.get(int(chosen.get("resolution", 0)), "?")),
             ("Height", f"{float(chosen.get('height_m', 0)):.2f} m"),
         ):
             row = column.split(factor=0.35)

@@ -7,6 +7,7 @@ May import bpy and blf. Never here: what is said.
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import blf
 import bpy
@@ -44,7 +45,7 @@ def paragraph(
         Whether to write it in the theme's colour for errors.
     """
     scale = bpy.context.preferences.system.ui_scale
-    column = layout.column(align=True)
+    column: Any = layout.column(align=True)  # whose types would have every icon's name known beforehand
     column.alert = alert
     column.scale_y = 0.85
     room = width - (_PADDING + (_ICON if icon != "NONE" else 0)) * scale

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The worker's arrays, checked and brought into the form that Blender's mesh takes fastest.
 
-Edges are found here, in a thread and with NumPy, because Blender's own search for them would hold up the event
-loop for most of the time that making the mesh takes. May import numpy. Never here: bpy, so that it can run in
-a thread.
+Edges are found here, in a thread and with NumPy, because Blender's own search for them would hold up the
+event loop for most of the time that making the mesh takes. May import numpy. Never here: bpy, so that it can
+run in a thread.
 """
 
 from __future__ import annotations

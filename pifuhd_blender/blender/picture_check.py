@@ -61,7 +61,7 @@ def look_at(path: str) -> PictureFacts:
     """
     if not path.strip():
         return PictureFacts(path, "Choose a picture of a person first.")
-    name = os.path.basename(path) or path
+    name = os.path.basename(path) or path  # noqa: PTH119 - Path of what a person typed may raise
     try:
         file = Path(path)
         if file.is_dir():

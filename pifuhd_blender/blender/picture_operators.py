@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Choosing a picture by the file browser, and showing a person's colours in Solid.
 
-May import bpy. Never here: reading pixels. No postponed annotations in this file: Blender reads properties from
-them.
+May import bpy. Never here: reading pixels. No postponed annotations in this file: Blender reads properties
+from them.
 """
 
 from collections.abc import Set as AbstractSet

@@ -12,7 +12,7 @@ from ..runtime.environment import Condition
 from ..runtime.folders import gigabytes
 from ..runtime.models import KNOWN_MODELS
 from ..runtime.worker_client import State
-from .addon import PACKAGE, data_folder, network_refusal
+from .addon import PACKAGE, network_refusal
 from .paragraphs import paragraph
 from .runtime_ui import draw_lack, draw_task
 from .session import current_session
@@ -21,7 +21,7 @@ from .standing import environment, forget_what_was_seen, install_options, python
 __all__ = ["PIFUHD_AP_preferences"]
 
 
-def _looked_elsewhere(_self: bpy.types.bpy_struct, _context: bpy.types.Context) -> None:
+def _looked_elsewhere(_self: object, _context: bpy.types.Context) -> None:
     forget_what_was_seen()
 
 
@@ -55,7 +55,7 @@ class PIFUHD_AP_preferences(bpy.types.AddonPreferences):
     )
     wheels_folder: StringProperty(
         name="Wheels Folder",
-        description="Folder that has all packages as wheels, to install without the network; empty to download",
+        description="Folder that has all packages as wheels, to install without network; empty to download",
         subtype="DIR_PATH",
     )
     device: EnumProperty(
@@ -71,7 +71,7 @@ class PIFUHD_AP_preferences(bpy.types.AddonPreferences):
     )
     idle_minutes: IntProperty(
         name="Keep Ready (min)",
-        description="Minutes for which the engine waits with its model loaded after a run; 0 is as long as Blender runs",
+        description="Minutes for which the engine stays loaded after a run; 0 is as long as Blender runs",
         default=10,
         min=0,
         max=24 * 60,

@@ -6,6 +6,8 @@ May import bpy. Never here: what they do.
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import bpy
 
 from . import command, events, previews
@@ -83,7 +85,7 @@ def register() -> None:
     previews.begin_previews()
     for cls in CLASSES:
         bpy.utils.register_class(cls)
-    bpy.types.Scene.pifuhd = bpy.props.PointerProperty(type=PIFUHD_PG_settings)
+    cast("Any", bpy.types.Scene).pifuhd = bpy.props.PointerProperty(type=PIFUHD_PG_settings)
     events.connect()
     command.register()
 
@@ -93,7 +95,7 @@ def unregister() -> None:
     command.unregister()
     events.disconnect()
     end_session()
-    del bpy.types.Scene.pifuhd
+    del cast("Any", bpy.types.Scene).pifuhd
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)
     previews.end_previews()

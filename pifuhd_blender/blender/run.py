@@ -64,7 +64,7 @@ class Progress:
 
 
 def time_left(fraction: float, seconds: float) -> str:
-    """Words for the time left after ``seconds`` of work brought a run to ``fraction``; empty when too early."""
+    """Words for the time left when ``seconds`` of work led to ``fraction``; empty while it is too early."""
     if fraction < 0.08 or seconds < 2.0 or fraction >= 1.0:  # an estimate from less would jump about
         return ""
     left = seconds * (1.0 - fraction) / fraction
@@ -214,6 +214,6 @@ class _Reader:
             self.person = read_person(path)
         except BadArrays as problem:
             self.problem = str(problem)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the run must end
             _log.exception("the arrays could not be read")
             self.problem = f"{type(error).__name__}: {error}"

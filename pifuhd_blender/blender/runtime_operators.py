@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The operators around the engine's Python: install, repair, remove, use my own, test, report.
 
-Thin: the work stands in runtime_job.py and self_test.py. May import bpy and the runtime. Never here: using the
-network without Blender's consent. No postponed annotations in this file: Blender reads properties from them.
+Thin: the work stands in runtime_job.py and self_test.py. May import bpy and the runtime. Never here: using
+the network without Blender's consent. No postponed annotations in this file: Blender reads properties from
+them.
 """
 
 import platform
 import sys
 from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import bpy
 from bpy.props import StringProperty
@@ -71,7 +72,7 @@ class _Installing:
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
         """Grey without the network, or while something else is under way."""
-        return possible(cls, _install_refusal())
+        return possible(cast("Any", cls), _install_refusal())
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> _Returned:
         """Show size and place before anything is fetched."""

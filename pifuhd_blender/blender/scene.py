@@ -51,8 +51,8 @@ def present_place(context: bpy.types.Context, *, at_cursor: bool) -> Place:
 def not_now(context: bpy.types.Context) -> str:
     """Why a finished person must wait, or empty.
 
-    Outside Object Mode an undo step would not hold it, and while something is moved or rendered the scene must
-    not change.
+    Outside Object Mode an undo step would not hold it, and while something is moved or rendered the scene
+    must not change.
     """
     if context.mode != "OBJECT":
         return "The person is ready and comes in when you are back in Object Mode"
@@ -155,7 +155,7 @@ def make_mesh(name: str, person: PersonArrays, scale: float = 1.0) -> bpy.types.
     mesh.polygons.add(len(person.faces))
     vertices = person.vertices if scale == 1.0 else person.vertices * np.float32(scale)
     # The attributes behind vertices, edges and loops take arrays as they are; the old accessors go one by one
-    attributes = mesh.attributes
+    attributes: Any = mesh.attributes  # bpy's types don't say which kind each one is
     attributes["position"].data.foreach_set("vector", vertices.reshape(-1))
     attributes[".edge_verts"].data.foreach_set("value", person.edges.reshape(-1))
     for attribute, values in (
@@ -167,7 +167,7 @@ def make_mesh(name: str, person: PersonArrays, scale: float = 1.0) -> bpy.types.
     mesh.polygons.foreach_set("loop_start", np.arange(0, person.faces.size, 3, dtype=np.int32))
     mesh.update()
     if person.colours is not None:
-        colours = mesh.color_attributes.new(COLOURS, "BYTE_COLOR", "POINT")
+        colours: Any = mesh.color_attributes.new(COLOURS, "BYTE_COLOR", "POINT")
         colours.data.foreach_set("color_srgb", person.colours.reshape(-1))
         mesh.color_attributes.active_color_name = COLOURS
         mesh.color_attributes.render_color_index = mesh.color_attributes.find(COLOURS)
@@ -176,7 +176,7 @@ def make_mesh(name: str, person: PersonArrays, scale: float = 1.0) -> bpy.types.
 
 def _make_material(name: str, person: PersonArrays) -> bpy.types.Material:
     """Shows the colour attribute when rendered and previewed, and the mean colour in Solid."""
-    material = bpy.data.materials.new(name)
+    material: Any = bpy.data.materials.new(name)  # nodes and sockets have no useful types
     material.diffuse_color = (*person.average_colour, 1.0)
     material.roughness = 0.8
     if material.node_tree is None:  # before 5.0 a new material has no nodes
@@ -196,7 +196,7 @@ def _make_material(name: str, person: PersonArrays) -> bpy.types.Material:
 def _make_image(name: str, picture: np.ndarray[Any, np.dtype[np.float32]]) -> bpy.types.Image:
     """A packed image; (H, W, 4) in [0, 1], bottom row first."""
     height, width = picture.shape[:2]
-    image = bpy.data.images.new(name, width, height)
+    image: Any = bpy.data.images.new(name, width, height)  # bpy's types take no arrays for pixels
     image.colorspace_settings.name = "Non-Color"
     image.pixels.foreach_set(picture.reshape(-1))
     image.pack()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the add-on is doing now: the worker, the run, the task, and how the last ones ended.
 
-Made when the add-on is enabled and closed when it is disabled or Blender quits. It lives in this module and in
-no operator or property, because undo, another file or another scene may take those away at any time. May
+Made when the add-on is enabled and closed when it is disabled or Blender quits. It lives in this module and
+in no operator or property, because undo, another file or another scene may take those away at any time. May
 import the runtime. Never here: bpy, data of a scene.
 """
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import shutil
 import stat
 import struct
 import sys
@@ -21,6 +22,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
+import build  # from scripts/, by pytest's pythonpath
 
 HERE = Path(__file__).resolve().parent
 HAS_BPY = importlib.util.find_spec("bpy") is not None
@@ -41,6 +44,7 @@ def pytest_sessionfinish(session, exitstatus):
 def pytest_unconfigure(config):
     # bpy 4.2 and 4.5 crash when Python ends after an operator written in Python ran
     if "bpy" in sys.modules and hasattr(config, "_pifuhd_status"):
+        shutil.rmtree(os.environ["BLENDER_USER_RESOURCES"], ignore_errors=True)
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(config._pifuhd_status)
@@ -48,8 +52,6 @@ def pytest_unconfigure(config):
 
 @pytest.fixture(scope="session")
 def zip_file(tmp_path_factory) -> Path:
-    import build
-
     folder = tmp_path_factory.mktemp("zip")
     weights = None
     if not (build.PACKAGE / build.WEIGHTS).is_file():
@@ -59,11 +61,12 @@ def zip_file(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def installed(zip_file) -> None:
+def installed(zip_file) -> str:
     bpy.ops.extensions.package_install_files(
         repo="user_default", filepath=str(zip_file), enable_on_install=True
     )
     assert MODULE in bpy.context.preferences.addons
+    return MODULE
 
 
 @pytest.fixture(scope="session")
@@ -80,20 +83,20 @@ def pretend_python(tmp_path_factory) -> Path:
 def addon(installed, pretend_python) -> Iterator[SimpleNamespace]:
     """The enabled add-on in an empty file, with the pretended worker behind it."""
     bpy.ops.wm.read_homefile(use_empty=True)
-    if MODULE not in bpy.context.preferences.addons:
-        bpy.ops.preferences.addon_enable(module=MODULE)
-    chosen = bpy.context.preferences.addons[MODULE].preferences
+    if installed not in bpy.context.preferences.addons:
+        bpy.ops.preferences.addon_enable(module=installed)
+    chosen = bpy.context.preferences.addons[installed].preferences
     chosen.own_python, chosen.own_python_words = str(pretend_python), "Pretended"
-    standing = importlib.import_module(f"{MODULE}.blender.standing")
+    standing = importlib.import_module(f"{installed}.blender.standing")
     standing.forget_what_was_seen()
 
     def module(name: str):
-        return importlib.import_module(f"{MODULE}.blender.{name}")
+        return importlib.import_module(f"{installed}.blender.{name}")
 
     yield SimpleNamespace(
         preferences=chosen, module=module, session=lambda: module("session").current_session()
     )
-    if MODULE in bpy.context.preferences.addons:
+    if installed in bpy.context.preferences.addons:
         session = module("session").current_session()
         session.abandon("The test is over.")
         session.conclude(None)

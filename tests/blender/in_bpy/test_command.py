@@ -10,7 +10,7 @@ import pytest
 
 
 @pytest.fixture
-def command(addon, pretend_python, capsys):
+def command(addon, capsys):
     def call(*arguments):
         status = addon.module("command").reconstruct([str(argument) for argument in arguments])
         told = capsys.readouterr()

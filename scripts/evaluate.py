@@ -15,7 +15,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from project_environment import ROOT, ensure_environment, replace_process, run_guarded
+from project_environment import ROOT, ensure_environment, replace_process, run_guarded, say
 
 sys.path.insert(0, str(ROOT))
 COMPACT = ROOT / "pifuhd_blender" / "weights" / "compact.safetensors"
@@ -45,30 +45,38 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """Evaluate; 0 when all people were measured."""
+    """Evaluate; 0 when all people were measured, 2 when the model or the people are no good."""
     python = ensure_environment("develop")
     if Path(sys.prefix).resolve() != python.parent.parent.resolve():
         return replace_process(python, [__file__, *sys.argv[1:]])
+    from pifuhd_blender.engine.errors import EngineError
+    from pifuhd_blender.training.shard_file import ShardError
+
+    arguments = _parser().parse_args()
+    try:
+        _evaluate(arguments)
+    except (ShardError, EngineError) as error:
+        say(str(error))
+        return 2
+    return 0
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
     from tqdm import tqdm
 
     from pifuhd_blender.engine.checkpoint import load_model
     from pifuhd_blender.training.contact_sheet import ContactSheet
     from pifuhd_blender.training.evaluate import evaluate_people, summary
 
-    arguments = _parser().parse_args()
     model = load_model(COMPACT if arguments.model == "compact" else arguments.model)
-    sheet = ContactSheet() if arguments.sheet else None
+    sheet = ContactSheet()
     found = evaluate_people(
         model, arguments.data, arguments.people, resolution=arguments.resolution,
-        true_normals=arguments.true_normals, shown=sheet.add if sheet else None,
+        true_normals=arguments.true_normals, shown=sheet.add if arguments.sheet else None,
     )  # fmt: skip
     results = list(tqdm(found, unit="view"))
     table = summary(results)
-    for group, figures in table.items():
-        print(f"\n{group}: {figures['views']:.0f} views")
-        print(f"{'':24}{'mean':>10}{'median':>10}")
-        for name, title in FIGURES.items():
-            print(f"{title:24}{figures[f'{name}_mean']:10.3f}{figures[f'{name}_median']:10.3f}")
+    _show(table)
     if arguments.report:
         report = {
             "model": str(arguments.model),
@@ -76,9 +84,16 @@ def main() -> int:
             "views": [asdict(result) for result in results],
         }
         arguments.report.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    if sheet:
+    if arguments.sheet:
         sheet.save(arguments.sheet)
-    return 0
+
+
+def _show(table: dict[str, dict[str, float]]) -> None:
+    for group, figures in table.items():
+        print(f"\n{group}: {figures['views']:.0f} views")
+        print(f"{'':24}{'mean':>10}{'median':>10}")
+        for name, title in FIGURES.items():
+            print(f"{title:24}{figures[f'{name}_mean']:10.3f}{figures[f'{name}_median']:10.3f}")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-from project_environment import ROOT, ensure_environment, replace_process, run_guarded
+from project_environment import ROOT, ensure_environment, replace_process, run_guarded, say
 
 sys.path.insert(0, str(ROOT))
 CONFIGS = ROOT / "pifuhd_blender" / "training" / "configs"
@@ -68,7 +68,7 @@ def _make_people(assets: Path, out: Path, numbers: list[int], *, held_out: bool)
 def _data(arguments: argparse.Namespace) -> None:
     from tqdm import tqdm
 
-    from pifuhd_blender.training.shards import shard_path
+    from pifuhd_blender.training.shard_file import shard_path
 
     arguments.out.mkdir(parents=True, exist_ok=True)
     missing = [k for k in range(arguments.people) if not shard_path(arguments.out, k).exists()]
@@ -106,22 +106,31 @@ def _run(arguments: argparse.Namespace) -> None:
 def _export(arguments: argparse.Namespace) -> None:
     import torch
 
+    from pifuhd_blender.engine.model_config import PARTS, Part
     from pifuhd_blender.training.export import export_weights
 
-    runs = {part: getattr(arguments, part) for part in ("normals", "coarse", "fine")}
-    folders = {part: arguments.runs / name for part, name in runs.items() if name}
+    named: dict[Part, str | None] = {part: getattr(arguments, part) for part in PARTS}
+    folders: dict[Part, Path] = {part: arguments.runs / name for part, name in named.items() if name}
     export_weights(arguments.out, arguments.model, folders, torch.float16)
     print(f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.1f} MB")
 
 
 def main() -> int:
-    """Run one command; 0 when it did what it says."""
+    """Run one command; 0 when it did what it says, 2 when what it was given is no good."""
     python = ensure_environment("develop")
     if Path(sys.prefix).resolve() != python.parent.parent.resolve():
         return replace_process(python, [__file__, *sys.argv[1:]])
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     arguments = _parser().parse_args()
-    {"data": _data, "run": _run, "export": _export}[arguments.command](arguments)
+    from pifuhd_blender.engine.errors import EngineError
+    from pifuhd_blender.training.assets import AssetError
+    from pifuhd_blender.training.shard_file import ShardError
+
+    try:
+        {"data": _data, "run": _run, "export": _export}[arguments.command](arguments)
+    except (AssetError, ShardError, EngineError) as error:
+        say(str(error))
+        return 2
     return 0
 
 

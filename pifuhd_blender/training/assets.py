@@ -40,6 +40,26 @@ class Garment:
     """One piece of clothing or hair, bound to the base mesh.
 
     Vertex ``k`` stands at ``sum(weights[k, c] * base[reference[k, c]]) + offset[k] * scale``.
+
+    Attributes
+    ----------
+    name, kind
+        As in the index; kinds are "clothes", "hair", "eyes", "eyebrows".
+    reference, weights
+        (n, 3): vertices of the base mesh and their shares.
+    offset
+        (n, 3), in units of the scale below.
+    scale
+        (3, 3): for x, y and z two vertices of the base mesh and a number. A unit of the offset is their
+        distance along that axis over the number; 0.1 m where the number is 0.
+    hides
+        (19158,), whether the garment hides that vertex of the body.
+    faces, texture_faces
+        (m, 3), into the vertices and into ``texture_coordinates``.
+    texture_coordinates
+        (k, 2) in [0, 1], the origin at the lower left.
+    texture
+        Name of the picture's file.
     """
 
     name: str
@@ -63,13 +83,32 @@ class Garment:
         return np.einsum("nkc,nk->nc", base[self.reference], self.weights) + self.offset * np.array(factors)
 
     def skin_weights(self, body_weights: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Bone weights (n, bones) that follow those of the body beneath."""
+        """Bone weights (n, bones), summing up to 1, that follow those of the body beneath (19158, bones)."""
         blended = np.einsum("nkb,nk->nb", body_weights[self.reference], np.clip(self.weights, 0, None))
         return blended / np.maximum(blended.sum(1, keepdims=True), 1e-8)
 
 
 class Body:
-    """Shape space and rig: phenotypes to a rest body, rotations to a posed one."""
+    """Shape space and rig: phenotypes to a rest body, rotations to a posed one.
+
+    Attributes
+    ----------
+    bones, index, parents
+        Names, the number of each, and each one's parent (-1 for the root).
+    triangles, uv_triangles, uv
+        (m, 3) into the base mesh's vertices, (m, 3) into ``uv``, and (k, 2) texture coordinates.
+    is_skin
+        (m,), whether a triangle belongs to the body itself.
+    weights
+        (19158, bones), summing up to 1.
+    phenotype_names
+        What a shape depends on.
+
+    Parameters
+    ----------
+    path
+        ``body_pca.npz`` of an asset pack.
+    """
 
     def __init__(self, path: Path) -> None:
         pack = np.load(path)
@@ -95,10 +134,20 @@ class Body:
         self.phenotype_names = [str(name) for name in pack["phen_names"]]
 
     def shape(self, phenotypes: dict[str, float], *, held_out: bool) -> tuple[Points, Points]:
-        """Rest vertices (19158, 3) and bone heads (bones, 3) in metres.
+        """Blend the three sampled bodies nearest to some phenotypes.
 
-        Blends the three sampled bodies nearest to the phenotypes. Every tenth sample belongs to the
-        held-out people only, so that no body of the test set is a blend of training ones.
+        Parameters
+        ----------
+        phenotypes
+            By name, in [0, 1]; 0.5 where one is missing.
+        held_out
+            Every tenth sample belongs to the held-out people only, so that no body of the test set is a
+            blend of training ones.
+
+        Returns
+        -------
+        vertices, heads : ndarray
+            (19158, 3) at rest, and bone heads (bones, 3), in metres.
         """
         wanted = np.array([phenotypes.get(name, 0.5) for name in self.phenotype_names])
         importance = {"gender": 3.0, "age": 2.0, "african": 2.0, "asian": 2.0, "caucasian": 2.0}
@@ -114,7 +163,20 @@ class Body:
         return flat[:split].reshape(-1, 3).astype(np.float64), flat[split:].reshape(-1, 3).astype(np.float64)
 
     def bone_matrices(self, heads: Points, rotations: dict[str, Points]) -> Points:
-        """Skinning matrices (bones, 4, 4) from world-axis rotations about the bone heads."""
+        """Skinning matrices of a pose.
+
+        Parameters
+        ----------
+        heads
+            (bones, 3) metres, as :meth:`shape` gives them.
+        rotations
+            3x3 by bone, about the world's axes at the bone's head; bones that are missing don't turn.
+
+        Returns
+        -------
+        ndarray
+            (bones, 4, 4).
+        """
         matrices = np.tile(np.eye(4), (len(self.bones), 1, 1))
         for k, name in enumerate(self.bones):
             local = np.eye(4)
@@ -128,13 +190,39 @@ class Body:
 
 
 def skin(vertices: Points, weights: NDArray[np.float32], matrices: Points) -> Points:
-    """Linear blend skinning of (n, 3) vertices."""
+    """Linear blend skinning.
+
+    Parameters
+    ----------
+    vertices
+        (n, 3) metres, at rest.
+    weights
+        (n, bones), summing up to 1.
+    matrices
+        (bones, 4, 4), as :meth:`Body.bone_matrices` gives them.
+
+    Returns
+    -------
+    ndarray
+        (n, 3) metres, posed.
+    """
     blended = (weights.astype(np.float64) @ matrices.reshape(len(matrices), 16)).reshape(-1, 4, 4)
     return np.einsum("nij,nj->ni", blended[:, :3, :3], vertices) + blended[:, :3, 3]
 
 
 class AssetPack:
-    """Everything in the folder, read on first use and kept."""
+    """Everything in the folder, read on first use and kept.
+
+    Parameters
+    ----------
+    root
+        The folder.
+
+    Raises
+    ------
+    AssetError
+        It is no asset pack.
+    """
 
     def __init__(self, root: Path) -> None:
         index = root / "makehuman" / "index.json"
@@ -187,7 +275,7 @@ class AssetPack:
         return self._garments[name]
 
     def texture(self, file: str) -> NDArray[np.uint8]:
-        """(H, W, 4) RGBA."""
+        """Pixels (H, W, 4) of a texture, RGBA."""
         if file not in self._textures:
             with Image.open(self.root / "makehuman" / "tex" / file) as picture:
                 self._textures[file] = np.asarray(picture.convert("RGBA"))

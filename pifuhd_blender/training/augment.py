@@ -7,14 +7,16 @@ NumPy and OpenCV.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Framing", "imperfect_photo"]
+__all__ = ["Framing", "Image", "imperfect_photo"]
 
-Image = NDArray[np.float32]
+Image = NDArray[np.floating[Any]]
+"""(H, W, C), mostly in [0, 1]; colours are worked on in double precision and handed on in single."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,17 @@ class Framing:
     """A similarity of the picture plane, with a possible mirror: box coordinates u' = A u + shift.
 
     Lengths grow by ``scale``, depth too, so that shapes keep their proportions.
+
+    Attributes
+    ----------
+    angle
+        Radians, from u to v.
+    scale
+        Over 1 enlarges.
+    mirrored
+        Left and right change places, before the turn.
+    shift
+        Of u and v, behind the rest, in box units.
     """
 
     angle: float = 0.0
@@ -31,7 +44,15 @@ class Framing:
 
     @classmethod
     def random(cls, rng: np.random.Generator, zoom: float = 1.0) -> Framing:
-        """Small tilt, scale and shift; with ``zoom`` over 1 a window anywhere on the enlarged person."""
+        """Draw a framing.
+
+        Parameters
+        ----------
+        rng
+            Decides tilt, scale, shift and mirror.
+        zoom
+            1 frames the whole person, a little off; over 1 it is a window anywhere on the enlarged person.
+        """
         shift = rng.uniform(-1, 1, 2) * [0.35, 0.8] * (zoom - 1) if zoom > 1 else rng.normal(0, 0.03, 2)
         return cls(
             rng.normal(0, 0.06),
@@ -56,13 +77,29 @@ class Framing:
         return np.concatenate([uv, box[:, 2:] * self.scale], 1).astype(np.float32)
 
     def normals(self, normals: Image) -> Image:
-        """Turn normal vectors (H, W, 3); their y points up, so v changes sign on both ways."""
+        """Turn normal vectors (H, W, 3) where they are; their y points up, so v changes sign both ways."""
         flip = np.diag([1.0, -1.0])
         turn = (flip @ self._isometry @ flip).astype(np.float32)
         return np.concatenate([normals[..., :2] @ turn.T, normals[..., 2:]], 2)
 
-    def warp(self, picture: NDArray, size: int, *, nearest: bool = False) -> NDArray:
-        """Resample (H, H, C) to (size, size, C), zero outside; centres as with align_corners=False."""
+    def warp(self, picture: NDArray[Any], size: int, *, nearest: bool = False) -> NDArray[Any]:
+        """Resample a square picture in the new framing.
+
+        Parameters
+        ----------
+        picture
+            (H, H, C), any type that OpenCV warps.
+        size
+            Pixels of the result's sides.
+        nearest
+            Take the nearest pixel instead of interpolating between four.
+
+        Returns
+        -------
+        ndarray
+            (size, size, C) of the same type, zero outside the picture; the box ends at the outer edges of
+            the first and the last pixel (``align_corners=False``).
+        """
         here = picture.shape[0]
         to_box = np.array([[2 / here, 0, 1 / here - 1], [0, 2 / here, 1 / here - 1], [0, 0, 1]])
         to_pixels = np.array([[size / 2, 0, size / 2 - 0.5], [0, size / 2, size / 2 - 0.5], [0, 0, 1]])
@@ -89,26 +126,44 @@ def _flawed_matte(colour: Image, alpha: Image, rng: np.random.Generator) -> tupl
     kernel = np.ones((3, 3), np.uint8)
     if chance < 0.3:
         colour = colour * alpha + rng.random(3).astype(np.float32) * (1 - alpha)
-        alpha = cv2.dilate(alpha[..., 0], kernel, iterations=width)[..., None]
+        alpha = _channel(cv2.dilate(alpha[..., 0], kernel, iterations=width))
     elif chance < 0.5:
-        alpha = cv2.erode(alpha[..., 0], kernel, iterations=width)[..., None]
+        alpha = _channel(cv2.erode(alpha[..., 0], kernel, iterations=width))
     if rng.random() < 0.3:
-        alpha = cv2.GaussianBlur(alpha[..., 0], (0, 0), width * 0.7)[..., None]
+        alpha = _channel(cv2.GaussianBlur(alpha[..., 0], (0, 0), width * 0.7))
     return colour, alpha
 
 
-def imperfect_photo(premultiplied: Image, rng: np.random.Generator) -> tuple[Image, Image]:
+def _channel(plane: NDArray[Any]) -> Image:
+    """(H, W) to (H, W, 1)."""
+    return np.asarray(plane, np.float32)[..., None]
+
+
+def _through_jpeg(colour: Image, quality: int) -> Image:
+    """What a JPEG of that quality (1 to 100) leaves of a picture in [0, 1]."""
+    encoded = cv2.imencode(".jpg", (colour * 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    if decoded is None:
+        raise RuntimeError("OpenCV cannot read a JPEG that it has just written; install it anew.")
+    return decoded.astype(np.float32) / 255
+
+
+def imperfect_photo(
+    premultiplied: Image, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Make a rendered cut-out look like a photographed one.
 
     Parameters
     ----------
     premultiplied : ndarray
-        (H, W, 4) in [0, 1].
+        (H, W, 4), RGB times alpha and alpha, in [0, 1].
+    rng : numpy.random.Generator
+        Decides which flaws, and how bad.
 
     Returns
     -------
     colour, alpha : ndarray
-        (H, W, 3) over grey 0.5, and (H, W, 1), both in [0, 1].
+        float32 (H, W, 3) over grey 0.5, and (H, W, 1), both in [0, 1].
     """
     alpha = premultiplied[..., 3:]
     colour = _recolour(premultiplied[..., :3] / np.maximum(alpha, 0.02), rng)
@@ -117,14 +172,14 @@ def imperfect_photo(premultiplied: Image, rng: np.random.Generator) -> tuple[Ima
     size = colour.shape[0]
     if rng.random() < 0.2:  # a photo of few pixels, enlarged
         small = round(size * rng.uniform(0.35, 0.8))
-        colour = cv2.resize(cv2.resize(colour, (small, small), interpolation=cv2.INTER_AREA), (size, size))
+        few = cv2.resize(colour, (small, small), interpolation=cv2.INTER_AREA)
+        colour = np.asarray(cv2.resize(few, (size, size)), np.float32)
     elif rng.random() < 0.3:
-        colour = cv2.GaussianBlur(colour, (0, 0), rng.uniform(0.3, 1.1) * size / 256)
+        blur = rng.uniform(0.3, 1.1) * size / 256
+        colour = np.asarray(cv2.GaussianBlur(colour, (0, 0), blur), np.float32)
     if rng.random() < 0.4:
         colour = colour + rng.normal(0, rng.uniform(0.005, 0.03), colour.shape)
     colour = np.clip(colour, 0, 1)
     if rng.random() < 0.4:
-        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(35, 95))]
-        encoded = cv2.imencode(".jpg", (colour * 255).astype(np.uint8), quality)[1]
-        colour = cv2.imdecode(encoded, cv2.IMREAD_COLOR).astype(np.float32) / 255
+        colour = _through_jpeg(colour, int(rng.integers(35, 95)))
     return colour.astype(np.float32), alpha.astype(np.float32)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A picture of held-out results: photo, true and predicted normals, our mesh and the true one.
 
-NumPy, OpenCV and the engine's preview.
+NumPy, OpenCV and the engine's renderer of meshes.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.mesh import Mesh
-from ..engine.preview import render_mesh
+from ..engine.render import render_mesh
 from .evaluate import HeldOutView
-from .geometry import Faces
 
 __all__ = ["ContactSheet"]
 
 PANEL = 200, 280  # pixels, width and height
-YAWS = (0.0, 90.0, 180.0)
+YAWS = (0.0, 90.0, 180.0)  # degrees
 
 
-def _mesh(vertices: NDArray[np.float32], faces: Faces) -> Mesh:
-    """From a right-handed frame with y up to the world's, z up and facing -y."""
-    return Mesh(np.stack([vertices[:, 0], -vertices[:, 2], vertices[:, 1]], 1), faces.astype(np.int32), None)
+def _mesh_panels(mesh: Mesh | None) -> list[NDArray[np.uint8]]:
+    """A mesh from all :data:`YAWS`; black where there is none."""
+    if mesh is None:
+        return [np.zeros((PANEL[1], PANEL[0], 3), np.uint8)] * len(YAWS)
+    return [render_mesh(mesh, yaw, PANEL)[0] for yaw in YAWS]
 
 
 def _panel(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -37,7 +38,13 @@ def _panel(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 class ContactSheet:
-    """Collects views; one row each."""
+    """Collects views; one row each.
+
+    Parameters
+    ----------
+    every
+        Take every so many views: 4 shows each person once, turned differently from row to row.
+    """
 
     def __init__(self, every: int = 4) -> None:
         self.every = every
@@ -45,20 +52,16 @@ class ContactSheet:
         self._rows: list[NDArray[np.uint8]] = []
 
     def add(self, view: HeldOutView) -> None:
-        """Take every ``every``-th view: 4 shows each person once, turned differently from row to row."""
+        """Draw the row of a view, if it is one of those to take."""
         shown = (self._count + self._count // 4) % self.every == 0
         self._count += 1
         if not shown:
             return
         panels = [_panel(view.image)]
         panels += [_panel(view.normals[name]) for name in ("true_front", "front", "true_back", "back")]
-        for vertices, faces in (view.ours, view.true):
-            if len(vertices):
-                panels += [render_mesh(_mesh(vertices, faces), yaw, PANEL)[0] for yaw in YAWS]
-            else:
-                panels += [np.zeros((PANEL[1], PANEL[0], 3), np.uint8)] * len(YAWS)
+        panels += [*_mesh_panels(view.ours), *_mesh_panels(view.true)]
         self._rows.append(np.concatenate(panels, 1))
 
     def save(self, path: Path) -> None:
-        """Write the PNG."""
+        """Write all rows, one or more, as a PNG."""
         cv2.imwrite(str(path), np.concatenate(self._rows)[..., ::-1])

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from .geometry import Faces, Points, undirected_edges, vertex_normals
@@ -24,12 +24,23 @@ GRAVITY = 5.0e-4  # metres a step squared
 SKIN_TIGHT = 0.004  # metres; closer parts are pinned to the skin
 LONGEST_LEASH = 0.035  # metres from the skinned place
 NOISE = 0.004  # metres of the bumps that seed folds
+SEEK_EVERY = 6  # steps between two searches for the skin below
 BEND = 0.15  # stiffness of the opposite corners of two triangles
 
 
 @dataclass(frozen=True)
 class Collider:
-    """The body that cloth rests on, in the rest and the final pose, and each vertex's limb."""
+    """The body that cloth rests on.
+
+    Attributes
+    ----------
+    rest, posed
+        (n, 3) metres, in the rest and in the final pose.
+    triangles
+        (m, 3); what none of them uses is no skin.
+    limb
+        (n,), see :func:`limb_of`.
+    """
 
     rest: Points
     posed: Points
@@ -39,7 +50,17 @@ class Collider:
 
 @dataclass(frozen=True)
 class Cloth:
-    """A garment: vertices (n, 3) fitted on the rest body and skinned to the pose, and the limb of each."""
+    """A garment before it settles.
+
+    Attributes
+    ----------
+    rest, posed
+        (n, 3) metres: fitted on the rest body, and skinned to the pose.
+    faces
+        (m, 3).
+    limb
+        (n,), see :func:`limb_of`.
+    """
 
     rest: Points
     posed: Points
@@ -98,6 +119,24 @@ class _Springs:
         return total / self.share
 
 
+class _NearestSkin:
+    """Finds the body vertex next to each cloth vertex, on the same limb, in one pose of the body."""
+
+    def __init__(self, pose: Points, collider: Collider, limb: NDArray[np.int64]) -> None:
+        skin = np.unique(collider.triangles).astype(np.int64)
+        self._limbs: list[tuple[NDArray[np.bool_], NDArray[np.int64], KDTree]] = []
+        for part in np.unique(limb):
+            ids = skin[collider.limb[skin] == part]
+            self._limbs.append((limb == part, ids, KDTree(pose[ids])))
+
+    def find(self, cloth: Points) -> NDArray[np.int64]:
+        """Index of a body vertex for each of the cloth's (n, 3)."""
+        found = np.zeros(len(cloth), np.int64)
+        for mine, ids, tree in self._limbs:
+            found[mine] = ids[tree.query(cloth[mine])[1]]
+        return found
+
+
 def drape(
     cloth: Cloth,
     collider: Collider,
@@ -113,7 +152,9 @@ def drape(
     Parameters
     ----------
     cloth : Cloth
+        What settles.
     collider : Collider
+        What it settles on.
     rng : numpy.random.Generator
         Decides where folds start.
     looseness : float
@@ -124,18 +165,16 @@ def drape(
         Torch device.
     """
     rest, posed, faces, limb = cloth.rest, cloth.posed, cloth.faces, cloth.limb
-    nearest, gap, trees = _nearest_skin(rest, limb, collider)
-    normals = torch.as_tensor(
-        vertex_normals(collider.posed, collider.triangles), dtype=torch.float32, device=device
-    )
-    body = torch.as_tensor(collider.posed, dtype=torch.float32, device=device)
 
-    def column(values: Points) -> Tensor:
-        return torch.as_tensor(values, dtype=torch.float32, device=device)[:, None]
+    def tensor(values: Points) -> Tensor:
+        return torch.as_tensor(values, dtype=torch.float32, device=device)
 
-    clearance = column(np.clip(0.6 * gap, 0.002, 0.02))
-    pinned = column(np.clip((SKIN_TIGHT - np.abs(gap)) / SKIN_TIGHT, 0, 1) * 0.15)
-    leash = column(np.clip(SKIN_TIGHT + 1.2 * np.clip(gap, 0, None), 0.006, LONGEST_LEASH))
+    nearest = _NearestSkin(collider.rest, collider, limb).find(rest)
+    to_cloth = rest - collider.rest[nearest]
+    gap = (to_cloth * vertex_normals(collider.rest, collider.triangles)[nearest]).sum(1)
+    clearance = tensor(np.clip(0.6 * gap, 0.002, 0.02))[:, None]
+    pinned = tensor(np.clip((SKIN_TIGHT - np.abs(gap)) / SKIN_TIGHT, 0, 1) * 0.15)[:, None]
+    leash = tensor(np.clip(SKIN_TIGHT + 1.2 * np.clip(gap, 0, None), 0.006, LONGEST_LEASH))[:, None]
     ease = 1 + (looseness - 1) * np.clip(gap / 0.01, 0.2, 1.0)
 
     def springs(pairs: NDArray[np.int32]) -> _Springs:
@@ -144,19 +183,20 @@ def drape(
 
     weave = springs(np.unique(undirected_edges(faces), axis=0))
     bending = springs(_opposite_corners(faces))
-    seeded = posed + vertex_normals(posed, faces) * (_fold_seed(rest, rng) * NOISE)[:, None]
-    x = torch.as_tensor(seeded, dtype=torch.float32, device=device)
-    home = torch.as_tensor(posed, dtype=torch.float32, device=device)
-    previous = x.clone()
+    x = tensor(posed + vertex_normals(posed, faces) * (_fold_seed(rest, rng) * NOISE)[:, None])
+    home, previous = tensor(posed), x.clone()
+    posed_skin = _NearestSkin(collider.posed, collider, limb)
+    body, normals = tensor(collider.posed), tensor(vertex_normals(collider.posed, collider.triangles))
+    skin, outward = body[nearest], normals[nearest]
+    push = torch.zeros_like(clearance)
     for step in range(steps):
         weight = GRAVITY * (1.0 if step < steps * 0.8 else 0.3)
         velocity = (x - previous) * 0.9
         previous = x.clone()
         x = x + velocity
         x[:, 1] -= weight
-        if step % 6 == 0:
-            nearest = _requery(x.cpu().numpy(), limb, trees, nearest)
-            contact = torch.as_tensor(nearest, device=device)
+        if step % SEEK_EVERY == 0:
+            contact = posed_skin.find(x.cpu().numpy())
             skin, outward = body[contact], normals[contact]
         for sweep in range(iterations):
             x = x + 2.2 * weave.correction(x, 1.0, 0.6)
@@ -170,33 +210,3 @@ def drape(
         x = home + away * torch.clamp(leash / away.norm(dim=1, keepdim=True).clamp(min=1e-9), max=1.0)
         previous = torch.where(push > 0, x - (x - previous) * 0.3, previous)  # friction on the skin
     return x.cpu().numpy().astype(np.float64)
-
-
-Trees = dict[int, tuple[cKDTree, NDArray[np.int64]]]
-
-
-def _nearest_skin(
-    rest: Points, limb: NDArray[np.int64], collider: Collider
-) -> tuple[NDArray[np.int64], NDArray[np.float64], Trees]:
-    """Nearest body vertex and signed gap of each garment vertex at rest; trees of the posed limbs."""
-    used = np.unique(collider.triangles)
-    normals = vertex_normals(collider.rest, collider.triangles)
-    nearest = np.zeros(len(rest), np.int64)
-    trees: Trees = {}
-    for part in np.unique(limb):
-        ids = used[collider.limb[used] == part]
-        mine = limb == part
-        nearest[mine] = ids[cKDTree(collider.rest[ids]).query(rest[mine])[1]]
-        trees[int(part)] = (cKDTree(collider.posed[ids]), ids)
-    gap = ((rest - collider.rest[nearest]) * normals[nearest]).sum(1)
-    return nearest, gap, trees
-
-
-def _requery(
-    x: Points, limb: NDArray[np.int64], trees: Trees, nearest: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    found = nearest.copy()
-    for part, (tree, ids) in trees.items():
-        mine = limb == part
-        found[mine] = ids[tree.query(x[mine])[1]]
-    return found

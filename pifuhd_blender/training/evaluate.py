@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A model on held-out people: predicted normals, a mesh at 256, distances to the truth. Torch, engine.
+"""A model on held-out people: predicted normals, a mesh, distances to the truth. Torch and the engine.
 
 Every held-out person is seen from yaw 0, 90, 180 and 270 degrees. Lengths are scaled to a person of
 1.75 m (the bare body's height in its rest pose). Nothing is aligned before measuring.
@@ -14,27 +14,40 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
+from torch.nn import functional as F
 
+from ..engine.camera import Placement
+from ..engine.cleanup import main_component, orient_outward
 from ..engine.errors import EngineError
-from ..engine.model import CoarseFeatures, FineFeatures, MultiLevelPIFu
+from ..engine.mesh import Mesh
+from ..engine.model import MultiLevelPIFu
 from ..engine.surface import extract_surface
-from .dataset import SubjectSet
-from .geometry import Faces
-from .metrics import intersection_over_union, mean_angle, surface_distance
+from .dataset import Sample, SubjectSet
+from .metrics import SurfaceDistance, intersection_over_union, mean_angle, surface_distance
+from .shard_file import Shard, Truth, read_truth
 from .views import View
 
-__all__ = ["HeldOutResult", "evaluate_people", "summary"]
+__all__ = ["HeldOutResult", "HeldOutView", "evaluate_people", "summary"]
 
-PERSON = 175.0  # centimetres
-LOST = 100.0  # centimetres charged where no surface was found, so that failures cannot improve a mean
+PERSON = 1.75  # metres
+# Where no surface was found a metre is charged, so that failures cannot improve a mean
+LOST = SurfaceDistance(p2s=100.0, chamfer=100.0, normal_consistency=0.0, f_score=0.0)
 IMAGE_SIZE, FINE_SIZE = 512, 1024
 
 
 @dataclass(frozen=True)
 class HeldOutResult:
-    """One view of one person; lengths in centimetres, angles in degrees."""
+    """One view of one person; lengths in centimetres, angles in degrees.
+
+    Attributes
+    ----------
+    person, yaw, group
+        Number in the folder, degrees, and group of poses.
+    p2s, chamfer, normal_consistency, f_score, iou
+        As ``metrics.py`` defines them.
+    front_degrees, back_degrees
+        Mean error of the predicted normal maps.
+    """
 
     person: int
     yaw: int
@@ -50,37 +63,112 @@ class HeldOutResult:
 
 @dataclass(frozen=True)
 class HeldOutView:
-    """What a contact sheet shows: picture (3, S, S), true and predicted normals, both meshes in the box."""
+    """What a contact sheet shows of a view.
+
+    Attributes
+    ----------
+    result
+        Its figures.
+    image
+        (3, S, S) in [-1, 1], what the model saw.
+    normals
+        (3, S, S) each: "front" and "back", predicted, and "true_front" and "true_back".
+    ours, true
+        Both meshes in metres, turned as the view is: z up, facing -y where the view is from the front; None
+        where the model found no surface.
+    """
 
     result: HeldOutResult
     image: NDArray[np.float32]
     normals: dict[str, NDArray[np.float32]]
-    ours: tuple[NDArray[np.float32], Faces]
-    true: tuple[NDArray[np.float32], Faces]
+    ours: Mesh | None
+    true: Mesh
 
 
-def _upright(box: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Box coordinates (v down) to a right-handed frame, y up."""
-    return box * np.array([1, -1, 1], np.float32)
+class _Answer:
+    """What a model makes of one picture: normal maps (3, S, S), and occupancy wherever it is asked for."""
+
+    def __init__(self, model: MultiLevelPIFu, sample: Sample, *, true_normals: bool) -> None:
+        image, matte, front, back = (
+            torch.from_numpy(sample[name])[None].to(model.device)
+            for name in ("image", "matte", "front", "back")
+        )
+        predicted = model.normals(image, matte)
+        self.front, self.back = (side[0].cpu().numpy() for side in predicted)
+        used = (front, back) if true_normals else predicted
+        self._model = model
+        self._coarse = model.coarse_features(image, matte, *used)
+        self._fine = None
+        if model.config.fine is not None:
+            image, matte = (F.interpolate(x, size=FINE_SIZE, mode="bilinear") for x in (image, matte))
+            self._fine = model.fine_features(image, matte, *used)
+
+    def occupancy(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Of box points (n, 3), in [0, 1], (n,)."""
+        batch = torch.from_numpy(np.ascontiguousarray(points.T, np.float32))[None].to(self._model.device)
+        return self._model.query(batch, self._coarse, self._fine)[0].cpu().numpy()
+
+    def mesh(self, placement: Placement, resolution: int, mask: NDArray[np.bool_]) -> Mesh | None:
+        """The largest piece of the surface in the world, or None where there is no surface."""
+        try:
+            surface = extract_surface(self.occupancy, resolution, silhouette=mask)
+        except EngineError:
+            return None
+        faces = np.ascontiguousarray(surface.faces[:, ::-1])  # the placement mirrors
+        return main_component(Mesh(placement.to_world(surface.vertices), faces))
 
 
-class _Occupancy:
-    """A model's answer about one picture as a function of box points."""
+@dataclass(frozen=True)
+class _Person:
+    """One held-out person and what is known of it."""
 
-    def __init__(self, model: MultiLevelPIFu, coarse: CoarseFeatures, fine: FineFeatures | None) -> None:
-        self.model, self.coarse, self.fine = model, coarse, fine
-        self.device = coarse.local.device
+    number: int
+    shard: Shard
+    truth: Truth
 
-    def __call__(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
-        batch = torch.from_numpy(np.ascontiguousarray(points.T, np.float32))[None].to(self.device)
-        return self.model.query(batch, self.coarse, self.fine)[0].cpu().numpy()
+    def placement(self, view: View) -> Placement:
+        """The view's box in the world, in the size of a person of 1.75 m."""
+        return Placement(view.half * PERSON / self.truth.height, (0.0, 0.0, 0.0))
+
+    def true_mesh(self, view: View) -> Mesh:
+        """The true surface as the view has it."""
+        vertices = self.placement(view).to_world(view.to_box(self.truth.vertices))
+        return orient_outward(Mesh(vertices, self.truth.faces))
+
+    def iou(self, view: View, answer: _Answer) -> float:
+        """Agreement about the uniform points."""
+        uniform = slice(self.shard.near, None)
+        box = view.to_box(self.shard.points[uniform].astype(np.float64))
+        return intersection_over_union(answer.occupancy(box) > 0.5, self.shard.inside[uniform] > 0)
+
+    def compare(self, view: View, sample: Sample, answer: _Answer, resolution: int) -> HeldOutView:
+        """Measure an answer to one of the person's pictures."""
+        mask = sample["mask"][0] > 0
+        ours, true = answer.mesh(self.placement(view), resolution, mask), self.true_mesh(view)
+        result = HeldOutResult(
+            self.number, round(np.rad2deg(view.yaw)), self.truth.group,
+            *(LOST if ours is None else surface_distance(ours, true)),
+            iou=self.iou(view, answer),
+            front_degrees=mean_angle(answer.front, sample["front"], mask),
+            back_degrees=mean_angle(answer.back, sample["back"], mask),
+        )  # fmt: skip
+        normals = {
+            "front": answer.front, "back": answer.back,
+            "true_front": sample["front"], "true_back": sample["back"],
+        }  # fmt: skip
+        return HeldOutView(result, sample["image"], normals, ours, true)
 
 
 @torch.inference_mode()
 def evaluate_people(
-    model: MultiLevelPIFu, data: Path, people: int, *, resolution: int = 256, true_normals: bool = False,
+    model: MultiLevelPIFu,
+    data: Path,
+    people: int,
+    *,
+    resolution: int = 256,
+    true_normals: bool = False,
     shown: Callable[[HeldOutView], None] | None = None,
-) -> Iterator[HeldOutResult]:  # fmt: skip
+) -> Iterator[HeldOutResult]:
     """Reconstruct held-out people and measure, view by view.
 
     Parameters
@@ -92,102 +180,47 @@ def evaluate_people(
     people : int
         How many, from the first.
     resolution : int
-        Cells along each axis.
+        Cells along each axis, a power of two.
     true_normals : bool
         Give the model the true normals instead of its own (shows what the normal nets cost).
     shown : callable, optional
         Called with every view, for pictures.
+
+    Raises
+    ------
+    ShardError
+        A shard is damaged, or its person is no held-out one.
     """
     subjects = SubjectSet(data, limit=people)
-    device = model.device
-    for person in range(len(subjects)):
-        shard = subjects.shard(person)
-        with np.load(shard.path) as pack:
-            true_vertices, true_faces = pack["true_vertices"].astype(np.float64), pack["true_faces"]
-            scale = PERSON / (100 * float(pack["height"]))
-            group = str(pack["group"])
-        for number, view in enumerate(shard.views):
-            sample = subjects.sample(person, number, IMAGE_SIZE, None)
-            image, matte, front, back = (
-                torch.from_numpy(sample[name])[None].to(device)
-                for name in ("image", "matte", "front", "back")
-            )
-            predicted = model.normals(image, matte)
-            normals = {"front": predicted[0][0].cpu().numpy(), "back": predicted[1][0].cpu().numpy()}
-            used = (front, back) if true_normals else predicted
-            coarse = model.coarse_features(image, matte, *used)
-            fine = None
-            if model.config.fine is not None:
-                large = (
-                    torch.nn.functional.interpolate(x, size=FINE_SIZE, mode="bilinear")
-                    for x in (image, matte)
-                )
-                fine = model.fine_features(*large, *used)
-            occupancy = _Occupancy(model, coarse, fine)
-            true = _upright(view.to_box(true_vertices)), true_faces[:, ::-1]
-            true = true[0], _outward(*true)
-            to_centimetres = view.half * 100 * scale
-            try:
-                surface = extract_surface(occupancy, resolution, silhouette=sample["mask"][0] > 0)
-                ours = _main_component(_upright(surface.vertices), surface.faces[:, ::-1])
-                distance = surface_distance(
-                    (ours[0] * to_centimetres, ours[1]), (true[0] * to_centimetres, true[1])
-                )
-            except EngineError:
-                ours, distance = (
-                    (np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32)),
-                    (LOST, LOST, 0.0, 0.0),
-                )
-            mask = sample["mask"][0] > 0
-            result = HeldOutResult(
-                person, round(np.rad2deg(view.yaw)), group, *distance,
-                _iou(occupancy, view, shard.points[shard.near :], shard.inside[shard.near :]),
-                mean_angle(normals["front"], sample["front"], mask),
-                mean_angle(normals["back"], sample["back"], mask),
-            )  # fmt: skip
+    for number in range(len(subjects)):
+        shard = subjects.shard(number)
+        person = _Person(number, shard, read_truth(shard.path))
+        for k, view in enumerate(shard.views):
+            sample = subjects.sample(number, k, IMAGE_SIZE, None)
+            answer = _Answer(model, sample, true_normals=true_normals)
+            compared = person.compare(view, sample, answer, resolution)
             if shown is not None:
-                normals |= {"true_front": sample["front"], "true_back": sample["back"]}
-                shown(HeldOutView(result, sample["image"], normals, ours, true))
-            yield result
-
-
-def _outward(vertices: NDArray[np.float32], faces: Faces) -> Faces:
-    """Faces wound so that the signed volume is positive."""
-    a, b, c = (vertices[faces[:, k]] for k in range(3))
-    return faces if np.einsum("ij,ij->", a, np.cross(b, c)) > 0 else faces[:, ::-1]
-
-
-def _iou(occupancy: _Occupancy, view: View, points: NDArray[np.float32], inside: NDArray[np.uint8]) -> float:
-    box = view.to_box(points.astype(np.float64))
-    return intersection_over_union(occupancy(box) > 0.5, inside > 0)
-
-
-def _main_component(vertices: NDArray[np.float32], faces: Faces) -> tuple[NDArray[np.float32], Faces]:
-    """The largest connected piece by number of faces."""
-    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]]])
-    graph = coo_matrix((np.ones(len(edges)), edges.T), shape=(len(vertices), len(vertices)))
-    _, label = connected_components(graph, directed=False)
-    main = np.bincount(label[faces[:, 0]]).argmax()
-    kept = faces[label[faces[:, 0]] == main]
-    used, renumbered = np.unique(kept, return_inverse=True)
-    return vertices[used], renumbered.reshape(-1, 3).astype(np.int32)
+                shown(compared)
+            yield compared.result
 
 
 def summary(results: list[HeldOutResult]) -> dict[str, dict[str, float]]:
-    """Mean and median of every figure, over all people and over each group."""
+    """Mean and median of every figure, over all people and over each group of poses.
+
+    Returns
+    -------
+    dict
+        By "all" and by group: ``views``, how many, and FIGURE_mean and FIGURE_median for every figure of
+        :class:`HeldOutResult`, in its unit.
+    """
+    groups = {"all": results}
+    groups |= {name: [r for r in results if r.group == name] for name in sorted({r.group for r in results})}
     table: dict[str, dict[str, float]] = {}
-    groups = {
-        "all": results,
-        **{name: [r for r in results if r.group == name] for name in sorted({r.group for r in results})},
-    }
     for name, members in groups.items():
         rows = [asdict(member) for member in members]
-        figures = [key for key in rows[0] if key not in ("person", "yaw", "group")]
         table[name] = {"views": float(len(rows))}
-        for figure in figures:
+        for figure in (key for key in rows[0] if key not in ("person", "yaw", "group")):
             values = np.array([row[figure] for row in rows])
-            table[name] |= {
-                f"{figure}_mean": float(values.mean()),
-                f"{figure}_median": float(np.median(values)),
-            }
+            table[name][f"{figure}_mean"] = float(values.mean())
+            table[name][f"{figure}_median"] = float(np.median(values))
     return table

@@ -17,7 +17,21 @@ __all__ = ["assemble", "export_weights"]
 
 
 def assemble(config: ModelConfig, folders: dict[Part, Path]) -> MultiLevelPIFu:
-    """A model in eval mode from the averaged weights of runs, part by part; no fine run, no fine level."""
+    """Put trained parts together.
+
+    Parameters
+    ----------
+    config
+        Of the model that the runs trained.
+    folders
+        Folder of the run of each part, with its ``weights.pt``; without a fine one the model has no fine
+        level.
+
+    Returns
+    -------
+    MultiLevelPIFu
+        With the averaged weights, in eval mode, on the CPU.
+    """
     if "fine" not in folders:
         config = dataclasses.replace(config, fine=None)
     model = MultiLevelPIFu(config)
@@ -27,6 +41,18 @@ def assemble(config: ModelConfig, folders: dict[Part, Path]) -> MultiLevelPIFu:
 
 
 def export_weights(path: Path, name: str, folders: dict[Part, Path], dtype: torch.dtype) -> None:
-    """Write the ``.safetensors`` of a named config from its runs' folders."""
+    """Write a weights file.
+
+    Parameters
+    ----------
+    path
+        Of the ``.safetensors`` file.
+    name
+        Of a config in ``CONFIGS``.
+    folders
+        As :func:`assemble` takes them.
+    dtype
+        In which the weights are stored.
+    """
     model = assemble(CONFIGS[name], folders)
     save_weights(path, model.config, model, parts=tuple(folders), dtype=dtype)

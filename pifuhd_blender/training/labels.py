@@ -23,7 +23,7 @@ TRUE_RESOLUTION = 512  # cells along the cube about a subject
 
 
 def inside(subject: Subject, points: Points) -> NDArray[np.bool_]:
-    """Whether each of the (n, 3) points lies in the body, a garment or the hair."""
+    """Whether each of the points (n, 3), in metres, lies in the body, a garment or the hair; (n,)."""
     result = np.zeros(len(points), bool)
     points = np.ascontiguousarray(points, np.float64)
     for vertices, faces in subject.solids:
@@ -32,12 +32,13 @@ def inside(subject: Subject, points: Points) -> NDArray[np.bool_]:
         open_points = np.flatnonzero(near & ~result)
         if len(open_points):
             solid = np.ascontiguousarray(vertices), np.ascontiguousarray(faces, np.int64)
-            result[open_points] = igl.fast_winding_number(*solid, points[open_points]) > 0.5
+            winding = np.asarray(igl.fast_winding_number(*solid, points[open_points]))
+            result[open_points] = winding > 0.5
     return result
 
 
 def surface_samples(subject: Subject, count: int, rng: np.random.Generator) -> Points:
-    """``count`` points spread evenly over skin, clothes and hair, (count, 3) metres, piece after piece."""
+    """Points spread evenly over skin, clothes and hair, (count, 3) metres, piece after piece."""
     shown = [
         (piece.vertices, piece.faces) for piece in subject.pieces if piece.kind in ("skin", "clothes", "hair")
     ]
@@ -51,9 +52,23 @@ def surface_samples(subject: Subject, count: int, rng: np.random.Generator) -> P
 def labelled_points(
     subject: Subject, near: int, uniform: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """``near`` points about the drawn surface, then ``uniform`` ones in its bounds; (n, 3) metres and labels.
+    """Points about the drawn surface and in its bounds, and whether each is inside.
 
-    The near ones are drawn with each of :data:`NEAR_SIGMAS` alike and shuffled.
+    Parameters
+    ----------
+    subject
+        In metres.
+    near
+        How many points about the surface: each of :data:`NEAR_SIGMAS` is as likely, and they are shuffled.
+    uniform
+        How many behind them, spread evenly over the bounds and a margin.
+    rng
+        Decides where.
+
+    Returns
+    -------
+    points, inside : ndarray
+        (near + uniform, 3) metres and (near + uniform,).
     """
     points = surface_samples(subject, near, rng)
     points = rng.permutation(points + rng.normal(size=points.shape) * rng.choice(NEAR_SIGMAS, (near, 1)))
@@ -63,9 +78,20 @@ def labelled_points(
 
 
 def true_surface(subject: Subject, resolution: int = TRUE_RESOLUTION) -> tuple[NDArray[np.float32], Faces]:
-    """Outer surface of all solids together as one mesh, for measuring; vertices in metres.
+    """Outer surface of all solids together as one mesh, for measuring.
 
-    Meshed by the engine's own sparse lattice, a cube about the subject (some 4 mm a cell).
+    Parameters
+    ----------
+    subject
+        In metres.
+    resolution
+        Cells along each side of a cube about the subject (512: some 4 mm a cell), a power of two. The
+        engine's own sparse lattice meshes it.
+
+    Returns
+    -------
+    vertices, faces : ndarray
+        (n, 3) metres and (m, 3), wound outward.
     """
     low, high = subject.bounds()
     centre, half = (low + high) / 2, float((high - low).max()) / 2 * 1.05

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .geometry import Points, vertex_normals
 from .subject import Subject
 
-__all__ = ["Shading", "basis", "exposed", "random_direction", "shade", "turned"]
+__all__ = ["Lighting", "Shading", "basis", "exposed", "random_direction", "shade", "turned"]
 
 OCCLUSION_RAYS = 12
 SHADOW_RAYS = 4
@@ -29,6 +29,28 @@ class Shading:
 
     ambient: NDArray[np.float32]
     key: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Lighting:
+    """The light of one picture, in the view's frame (x right, y up, z to the viewer).
+
+    Attributes
+    ----------
+    surroundings
+        (9, 3), harmonics in the order above for each of linear R, G, B.
+    key_direction
+        (3,), unit vector to the key light.
+    key_colour
+        (3,), linear RGB; zero for none.
+    exposure
+        Factor on all light.
+    """
+
+    surroundings: Points
+    key_direction: Points
+    key_colour: Points
+    exposure: float
 
 
 def basis(normals: Points) -> Points:
@@ -71,7 +93,22 @@ def random_direction(rng: np.random.Generator) -> Points:
 
 
 def shade(subject: Subject, key_direction: Points, rng: np.random.Generator) -> list[Shading]:
-    """Ambient occlusion and key-light shadow of every piece's vertices, by ray casting."""
+    """Ambient occlusion and key-light shadow of every piece's vertices, by ray casting.
+
+    Parameters
+    ----------
+    subject
+        In metres; everything but eyebrows casts shadows.
+    key_direction
+        (3,), unit vector to the key light, in the subject's frame.
+    rng
+        Decides the rays.
+
+    Returns
+    -------
+    list of Shading
+        One a piece; vertices that no face uses are fully lit.
+    """
     casters = [piece for piece in subject.pieces if piece.kind != "eyebrows"]
     offsets = np.cumsum([0, *(len(piece.vertices) for piece in casters[:-1])])
     scene = trimesh.Trimesh(

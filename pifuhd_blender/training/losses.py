@@ -16,27 +16,8 @@ BACK_WEIGHT = 0.7  # the back is a guess; it should not drown what can be seen
 VGG_LAYERS = (2, 7, 12, 21, 30)  # relu1_1 to relu5_1 of VGG19's feature list
 VGG_WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)  # as pix2pixHD weighs them
 VGG_PLAN = (
-    64,
-    64,
-    0,
-    128,
-    128,
-    0,
-    256,
-    256,
-    256,
-    256,
-    0,
-    512,
-    512,
-    512,
-    512,
-    0,
-    512,
-    512,
-    512,
-    512,
-)  # 0: max-pool
+    64, 64, 0, 128, 128, 0, 256, 256, 256, 256, 0, 512, 512, 512, 512, 0, 512, 512, 512, 512,
+)  # channels of VGG19's convolutions; 0: max-pool  # fmt: skip
 
 
 def _difference(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -107,6 +88,9 @@ class PerceptualLoss(nn.Module):
         A state dict with torchvision's keys (``features.0.weight`` ...), read with ``weights_only``.
         Without it the net is random, which is of use to tests alone.
     """
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, weights: Path | None) -> None:
         super().__init__()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Distances between a reconstructed and a true surface. NumPy and libigl; no networks.
+"""Distances between a reconstructed and a true surface. NumPy, libigl, the engine's mesh; no networks.
 
 Definitions (after PIFu's and PIFuHD's evaluation): with 10,000 points spread evenly over either surface,
 
@@ -18,7 +18,8 @@ import igl
 import numpy as np
 from numpy.typing import NDArray
 
-from .geometry import Faces, Points, triangle_areas
+from ..engine.mesh import Mesh
+from .geometry import face_normals, triangle_areas
 
 __all__ = ["SurfaceDistance", "intersection_over_union", "mean_angle", "surface_distance"]
 
@@ -27,7 +28,7 @@ NEAR = 1.0  # centimetre, for the F-score
 
 
 class SurfaceDistance(NamedTuple):
-    """Lengths in the unit of the vertices (centimetres in our tables)."""
+    """One comparison, as defined above: lengths in centimetres, the others from 0 (-1) to 1, best."""
 
     p2s: float
     chamfer: float
@@ -35,32 +36,29 @@ class SurfaceDistance(NamedTuple):
     f_score: float
 
 
-def _face_normals(vertices: Points, faces: Faces) -> Points:
-    normals = np.cross(
-        vertices[faces[:, 1]] - vertices[faces[:, 0]], vertices[faces[:, 2]] - vertices[faces[:, 0]]
-    )
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-
-
 def _one_way(
-    source: tuple[Points, Faces], target: tuple[Points, Faces], rng: np.random.Generator
+    source: Mesh, target: Mesh, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Distances of points on ``source`` to ``target``, and the cosines of the normals there."""
-    vertices, faces = source
-    areas = triangle_areas(vertices, faces)
-    chosen = rng.choice(len(faces), SAMPLES, p=areas / areas.sum())
+    """Centimetres from points on ``source`` to ``target``, and the cosines of the normals there."""
+    vertices, to = (np.ascontiguousarray(mesh.vertices, np.float64) * 100 for mesh in (source, target))
+    areas = triangle_areas(vertices, source.faces)
+    chosen = rng.choice(len(source.faces), SAMPLES, p=areas / areas.sum())
     weights = rng.dirichlet((1, 1, 1), SAMPLES)
-    points = np.einsum("nk,nkc->nc", weights, vertices[faces[chosen]])
-    squared, nearest, _ = igl.point_mesh_squared_distance(points, target[0], target[1].astype(np.int64))
-    cosine = (_face_normals(vertices, faces)[chosen] * _face_normals(*target)[nearest]).sum(1)
-    return np.sqrt(squared), cosine
+    points = np.einsum("nk,nkc->nc", weights, vertices[source.faces[chosen]])
+    squared, nearest, _ = igl.point_mesh_squared_distance(points, to, target.faces.astype(np.int64))
+    here, there = face_normals(vertices, source.faces)[chosen], face_normals(to, target.faces)
+    return np.sqrt(np.asarray(squared)), (here * there[np.asarray(nearest)]).sum(1)
 
 
-def surface_distance(ours: tuple[Points, Faces], true: tuple[Points, Faces]) -> SurfaceDistance:
-    """Compare two meshes (vertices (n, 3) in centimetres, faces (m, 3)), both wound outward."""
-    rng = np.random.default_rng(0)
-    ours = np.ascontiguousarray(ours[0], np.float64), ours[1]
-    true = np.ascontiguousarray(true[0], np.float64), true[1]
+def surface_distance(ours: Mesh, true: Mesh) -> SurfaceDistance:
+    """Compare two meshes where they stand; nothing is aligned.
+
+    Parameters
+    ----------
+    ours, true
+        In metres, in the same frame, both wound outward.
+    """
+    rng = np.random.default_rng(0)  # the same mesh gets the same figures
     to_true, cosine_to = _one_way(ours, true, rng)
     from_true, cosine_from = _one_way(true, ours, rng)
     precision, recall = (to_true < NEAR).mean(), (from_true < NEAR).mean()
@@ -73,11 +71,11 @@ def surface_distance(ours: tuple[Points, Faces], true: tuple[Points, Faces]) -> 
 
 
 def intersection_over_union(ours: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:
-    """Of two labellings (n,) of the same points."""
+    """Of two labellings (n,) of the same points, true inside; in [0, 1], 0 where both are empty."""
     return float((ours & true).sum() / max((ours | true).sum(), 1))
 
 
 def mean_angle(ours: NDArray[np.float32], true: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
-    """Mean angle in degrees between normal maps (3, H, W) inside a mask (H, W)."""
+    """Mean angle in degrees between normal maps (3, H, W) inside a mask (H, W); ``true`` has unit length."""
     cosine = (ours * true).sum(0) / np.maximum(np.linalg.norm(ours, axis=0), 1e-6)
     return float(np.rad2deg(np.arccos(np.clip(cosine[mask], -1, 1))).mean())

@@ -99,7 +99,13 @@ def _looseness(bone: str) -> float:
 
 
 class PoseLibrary:
-    """Recorded poses, blended, mirrored and jittered; some are kept for held-out people."""
+    """Recorded poses, blended, mirrored and jittered; some are kept for held-out people.
+
+    Parameters
+    ----------
+    path
+        ``makehuman_poses.npz`` of an asset pack.
+    """
 
     def __init__(self, path: Path) -> None:
         with np.load(path) as pack:
@@ -114,7 +120,19 @@ class PoseLibrary:
         return kept or chosen
 
     def sample(self, rng: np.random.Generator, *, calm: bool, held_out: bool, jitter: float = 0.10) -> Pose:
-        """A recorded pose: standing, walking, running, dancing if ``calm``, else fights, sports, sitting."""
+        """A recorded pose, half the time mirrored, sometimes with a share of another one.
+
+        Parameters
+        ----------
+        rng
+            Decides which.
+        calm
+            Standing, walking, running, dancing; otherwise fights, sports, sitting.
+        held_out
+            Whether from the poses of held-out people; where there are none of that kind, from all.
+        jitter
+            Radians that joints are off, standard deviation; stiff and small ones less.
+        """
         pool = self._pool(calm=calm, held_out=held_out)
         angles = self._angles[rng.choice(pool)]
         if rng.random() < 0.4:
@@ -128,7 +146,7 @@ class PoseLibrary:
 def draw_pose(rng: np.random.Generator, library: PoseLibrary, *, held_out: bool) -> tuple[Pose, str]:
     """A pose as photos show people, and its group.
 
-    "standing" (62% procedural, 26% recorded) or "extreme".
+    The group is "standing" (62% procedural, 26% recorded and calm) or "extreme" (12% recorded).
     """
     chance = rng.random()
     if chance < 0.62:

@@ -8,16 +8,17 @@ view-space normal, and the depth. The far side is the same camera with the depth
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Self
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import NamedTuple, Self
 
 import cv2
 import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
-from .geometry import Points, split_at_seams, vertex_normals
-from .light import Shading
+from .geometry import split_at_seams, vertex_normals
+from .light import Lighting, Shading
 from .subject import Piece
 from .views import View
 
@@ -81,12 +82,26 @@ void main() {
   depth = v_depth;
 }"""
 
-MISSING = -1.0e4  # depth where nothing was drawn
-
 
 @dataclass(frozen=True)
 class Look:
-    """How a piece's surface answers light: tint, recolouring, procedural print, gloss."""
+    """How a piece's surface answers light; each field is a uniform of the fragment shader.
+
+    Attributes
+    ----------
+    tint
+        Linear RGB factor on the texture.
+    wash
+        In [0, 1]: how much of the texture's own colour turns into grey before it is tinted.
+    gloss
+        Strength of the highlight.
+    pattern
+        0 none, 1 and 2 stripes, 3 checks, 4 blots: a print that is drawn in the piece's rest pose.
+    pattern_size, pattern_phase
+        Repeats a metre, and where they begin, in repeats.
+    pattern_share, pattern_colour
+        How far the print covers the cloth, in [0, 1], and its linear RGB.
+    """
 
     tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
     wash: float = 0.0
@@ -101,8 +116,14 @@ class Look:
 class Picture(NamedTuple):
     """One side of a view.
 
-    ``colour`` (S, S, 4) premultiplied RGBA; ``normal`` (S, S, 4) 0.5 + n / 2 premultiplied, and alpha;
-    ``depth`` (D, D) metres along the view, NaN where nothing is.
+    Attributes
+    ----------
+    colour
+        (S, S, 4) premultiplied RGBA.
+    normal
+        (S, S, 4): 0.5 + n / 2 premultiplied, and alpha; view space (x right, y up, z to the viewer).
+    depth
+        (D, D) metres along the view, towards the viewer, NaN where nothing is.
     """
 
     colour: NDArray[np.uint8]
@@ -114,8 +135,8 @@ class Picture(NamedTuple):
 class _Part:
     piece: Piece
     look: Look
-    array: Any
-    buffers: list[Any]
+    array: moderngl.VertexArray
+    buffers: list[moderngl.Buffer]
 
 
 @dataclass
@@ -134,7 +155,15 @@ class Scene:
 
 
 class Rasteriser:
-    """Renders subjects at ``size`` pixels (drawn at twice that) and depth at ``depth_size``."""
+    """Renders subjects; owns a graphics context, so it stays in the process that made it.
+
+    Parameters
+    ----------
+    size
+        Pixels of a picture's sides; drawn at twice that.
+    depth_size
+        Pixels of a depth map's sides; divides twice ``size``.
+    """
 
     SUPERSAMPLE = 2
 
@@ -143,24 +172,25 @@ class Rasteriser:
         drawn = size * self.SUPERSAMPLE
         # Linux servers have no display; elsewhere the platform's own context is the one that works.
         backend = {"backend": "egl"} if sys.platform.startswith("linux") else {}
-        self._context: Any = moderngl.create_context(standalone=True, **backend)
+        self._context = moderngl.create_context(
+            standalone=True,
+            **backend,  # pyright: ignore[reportArgumentType]  its stub types each setting as a dict
+        )
         self._colour = self._context.texture((drawn, drawn), 4)
         self._normal = self._context.texture((drawn, drawn), 4)
         self._depth = self._context.texture((drawn, drawn), 1, dtype="f4")
         buffer = self._context.depth_texture((drawn, drawn))
         self._target = self._context.framebuffer([self._colour, self._normal, self._depth], buffer)
         self._program = self._context.program(VERTEX_SHADER, FRAGMENT_SHADER)
-        self._textures: dict[str, Any] = {}
+        self._textures: dict[str, moderngl.Texture] = {}
 
-    def _texture(self, name: str, pixels: NDArray[np.uint8]) -> Any:
+    def _keep_texture(self, name: str, pixels: NDArray[np.uint8]) -> None:
         if name not in self._textures:
-            texture = self._context.texture(
-                pixels.shape[1::-1], pixels.shape[2], np.ascontiguousarray(pixels).tobytes()
-            )
+            height, width, channels = pixels.shape
+            texture = self._context.texture((width, height), channels, np.ascontiguousarray(pixels).tobytes())
             texture.build_mipmaps()
             texture.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
             self._textures[name] = texture
-        return self._textures[name]
 
     def upload(
         self,
@@ -169,10 +199,18 @@ class Rasteriser:
         looks: list[Look],
         textures: dict[str, NDArray[np.uint8]],
     ) -> Scene:
-        """Put a subject on the card; ``textures`` maps each piece's texture file to RGBA pixels."""
+        """Put a subject on the card.
+
+        Parameters
+        ----------
+        pieces, shading, looks
+            One of each for every piece.
+        textures
+            RGBA pixels (H, W, 4) of each texture that a piece names.
+        """
         scene = Scene()
         for piece, light, look in zip(pieces, shading, looks, strict=True):
-            self._texture(piece.texture, textures[piece.texture])
+            self._keep_texture(piece.texture, textures[piece.texture])
             corners = split_at_seams(piece.faces, piece.texture_faces)
             columns = [
                 piece.vertices[corners.vertex],
@@ -189,61 +227,52 @@ class Rasteriser:
             scene.parts.append(_Part(piece, look, array, [vertices, indices]))
         return scene
 
-    def render(
-        self,
-        scene: Scene,
-        view: View,
-        light: Points,
-        key_direction: Points,
-        key_colour: Points,
-        exposure: float,
-        *,
-        back: bool = False,
-    ) -> Picture:
-        """Draw one side. ``light`` (9, 3) harmonics and ``key_direction`` (3,) are in the view's frame."""
-        program = self._program
+    def render(self, scene: Scene, view: View, lighting: Lighting, *, back: bool = False) -> Picture:
+        """Draw one side.
+
+        Parameters
+        ----------
+        scene
+            From :meth:`upload` of this rasteriser.
+        view
+            The camera.
+        lighting
+            In the view's frame.
+        back
+            Draw the far side, in the same pixel grid.
+        """
         self._target.use()
         self._context.enable(moderngl.DEPTH_TEST)
         self._context.clear(0.0, 0.0, 0.0, 0.0)
-        side = -1.0 if back else 1.0
-        program["turn"].write(np.ascontiguousarray(view.turn.T, np.float32).tobytes())
-        program["sh"].write(np.ascontiguousarray(light, np.float32).tobytes())
-        for name, value in {
-            "centre": tuple(view.centre), "scale": 1.0 / view.half, "perspective": view.perspective,
-            "side": side,
-            "key_direction": tuple(key_direction), "key_colour": tuple(key_colour), "exposure": exposure,
-        }.items():  # fmt: skip
-            program[name] = value
+        self._set_uniforms({
+            "turn": tuple(view.turn.T.ravel()), "centre": tuple(view.centre), "scale": 1.0 / view.half,
+            "perspective": view.perspective, "side": -1.0 if back else 1.0,
+            "sh": [tuple(row) for row in lighting.surroundings], "exposure": lighting.exposure,
+            "key_direction": tuple(lighting.key_direction), "key_colour": tuple(lighting.key_colour),
+        })  # fmt: skip
         for part in scene.parts:
-            look = part.look
             self._textures[part.piece.texture].use(0)
-            program["alpha_cut"] = 0.4 if part.piece.texture.endswith("webp") else 0.0
-            for name in (
-                "tint",
-                "wash",
-                "gloss",
-                "pattern",
-                "pattern_size",
-                "pattern_phase",
-                "pattern_share",
-                "pattern_colour",
-            ):
-                program[name] = getattr(look, name)
+            self._set_uniforms({each.name: getattr(part.look, each.name) for each in fields(part.look)})
+            self._set_uniforms({"alpha_cut": 0.4 if part.piece.texture.endswith("webp") else 0.0})
             part.array.render()
-        colour, normal = self._read(self._colour), self._read(self._normal)
+        return self._read()
+
+    def _set_uniforms(self, values: Mapping[str, object]) -> None:
+        for name, value in values.items():
+            self._program[name] = value
+
+    def _read(self) -> Picture:
+        """What was drawn, row 0 at the top."""
         drawn = self.size * self.SUPERSAMPLE
+        colour, normal = (
+            np.frombuffer(texture.read(), np.uint8).reshape(drawn, drawn, 4)[::-1]
+            for texture in (self._colour, self._normal)
+        )
         depth = np.frombuffer(self._depth.read(), np.float32).reshape(drawn, drawn)[::-1]
         step = drawn // self.depth_size
-        sampled = depth[step // 2 :: step, step // 2 :: step].copy()
-        covered = self._covered(drawn)[step // 2 :: step, step // 2 :: step]
-        return Picture(colour, normal, np.where(covered, sampled, np.nan).astype(np.float32))
+        at_centres = (slice(step // 2, None, step),) * 2
+        sampled = np.where(colour[at_centres][..., 3] > 0, depth[at_centres], np.nan)
+        return Picture(self._shrunk(colour), self._shrunk(normal), sampled.astype(np.float32))
 
-    def _covered(self, drawn: int) -> NDArray[np.bool_]:
-        return np.frombuffer(self._colour.read(), np.uint8).reshape(drawn, drawn, 4)[::-1, :, 3] > 0
-
-    def _read(self, texture: Any) -> NDArray[np.uint8]:
-        drawn = self.size * self.SUPERSAMPLE
-        pixels = np.frombuffer(texture.read(), np.uint8).reshape(drawn, drawn, 4)[::-1]
-        return cv2.resize(pixels, (self.size, self.size), interpolation=cv2.INTER_AREA).astype(
-            np.uint8, copy=False
-        )
+    def _shrunk(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return np.asarray(cv2.resize(pixels, (self.size, self.size), interpolation=cv2.INTER_AREA), np.uint8)

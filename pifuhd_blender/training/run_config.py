@@ -16,7 +16,17 @@ __all__ = ["RunConfig", "StageConfig"]
 
 @dataclass(frozen=True)
 class StageConfig:
-    """A share of the run at one picture size; ``zooms`` are drawn from, over 1 they mean crops."""
+    """A share of the run at one picture size.
+
+    Attributes
+    ----------
+    share : float
+        Of the run's length, in (0, 1].
+    size, batch : int
+        Pixels of the pictures' sides, and pictures a step.
+    zooms : tuple of float
+        One is drawn for each sample; over 1 they mean crops.
+    """
 
     share: float
     size: int
@@ -75,12 +85,17 @@ class RunConfig:
 
     @staticmethod
     def read(path: Path) -> RunConfig:
-        """Read a run's file; unknown keys are an error, so that a misspelt one is noticed."""
+        """Read a run's file.
+
+        Raises
+        ------
+        TypeError
+            A key is unknown: a misspelt one should be noticed.
+        ValueError
+            The stages' shares don't add up to 1.
+        """
         plain: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        stages = tuple(
-            StageConfig(**{**stage, "zooms": tuple(stage.get("zooms", (1.0,)))})
-            for stage in plain.pop("stages")
-        )
+        stages = tuple(_read_stage(stage) for stage in plain.pop("stages"))
         if "predicted_normals" in plain:
             plain["predicted_normals"] = tuple(plain["predicted_normals"])
         config = RunConfig(stages=stages, **plain)
@@ -102,3 +117,8 @@ class RunConfig:
             if progress < passed:
                 return number
         return len(self.stages) - 1
+
+
+def _read_stage(plain: dict[str, Any]) -> StageConfig:
+    zooms: list[float] = plain.pop("zooms", [1.0])
+    return StageConfig(**plain, zooms=tuple(zooms))

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .assets import AssetPack, Body, Garment, skin
 from .drape import Cloth, Collider, drape, limb_of
@@ -25,7 +24,21 @@ __all__ = ["Piece", "Subject", "dress"]
 
 @dataclass(frozen=True)
 class Piece:
-    """One textured surface of a subject; ``rest`` places prints, which must not slide with the pose."""
+    """One textured surface of a subject.
+
+    Attributes
+    ----------
+    name, kind
+        Of the garment; "skin" is the body. Kinds: "skin", "clothes", "hair", "eyes", "eyebrows".
+    vertices, rest
+        (n, 3) metres, in the pose and at rest; ``rest`` places prints, which must not slide with the pose.
+    faces, texture_faces
+        (m, 3), into ``vertices`` and into ``texture_coordinates``.
+    texture_coordinates
+        (k, 2) in [0, 1], the origin at the lower left.
+    texture
+        Name of the picture's file.
+    """
 
     name: str
     kind: str
@@ -39,7 +52,19 @@ class Piece:
 
 @dataclass(frozen=True)
 class Subject:
-    """Drawn pieces and label solids of one person; ``height`` is the bare body's in its rest pose, metres."""
+    """One person, to be drawn and to be labelled; metres.
+
+    Attributes
+    ----------
+    person
+        Who it is.
+    pieces
+        What pictures show.
+    solids
+        Vertices (n, 3) and faces (m, 3) of what counts as inside, each as good as closed.
+    height
+        Of the bare body in its rest pose.
+    """
 
     person: Person
     pieces: list[Piece]
@@ -75,6 +100,7 @@ def _wear(
     draped: bool,
     looseness: float,
 ) -> Piece:
+    """Put a garment on the body: fitted, posed, and if it is cloth widened, refined and draped."""
     rest = garment.fit(collider.rest)
     weights = garment.skin_weights(body.weights)
     posed = skin(rest, weights, matrices)

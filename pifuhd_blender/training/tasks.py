@@ -27,7 +27,17 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 class FrozenPart:
-    """Another part's latest weights, read again when its file changes (it may still be training)."""
+    """Another part's latest weights, read again when its file changes (it may still be training).
+
+    Parameters
+    ----------
+    model
+        Whose part they are.
+    part
+        Which part.
+    path
+        ``weights.pt`` of its run; ``available`` says whether it was there yet.
+    """
 
     CHECK_EVERY = 100  # calls
 
@@ -40,6 +50,7 @@ class FrozenPart:
         self.refresh()
 
     def refresh(self) -> None:
+        """Look for new weights, at every hundredth call."""
         if (
             self._calls % self.CHECK_EVERY == 0
             and self._path.is_file()
@@ -52,7 +63,24 @@ class FrozenPart:
 
 
 class Task(ABC):
-    """One part in training; ``module`` holds the weights that learn. The config's paths start at ``runs``."""
+    """One part in training.
+
+    Parameters
+    ----------
+    config
+        Of the run.
+    runs
+        Folder that the config's paths start at.
+
+    Attributes
+    ----------
+    model
+        The part's model; other parts are there if they are looked through.
+    points
+        How many labelled points a sample should have.
+    progress
+        Share of the run that is done, in [0, 1]; the trainer sets it.
+    """
 
     model: MultiLevelPIFu
     points = 0
@@ -63,13 +91,21 @@ class Task(ABC):
 
     @property
     @abstractmethod
-    def module(self) -> nn.Module: ...
+    def module(self) -> nn.Module:
+        """The weights that learn."""
 
     @abstractmethod
     def loss(self, batch: Batch) -> tuple[Tensor, Report]:
-        """Loss of a batch (scalar) and figures for the log."""
+        """Loss of a batch (scalar) and figures for the log.
+
+        Parameters
+        ----------
+        batch
+            Samples as :meth:`.dataset.SubjectSet.sample` gives them, stacked.
+        """
 
     def to(self, device: torch.device) -> None:
+        """Move everything that computes."""
         self.model.to(device)
 
 
@@ -110,7 +146,10 @@ class NormalTask(Task):
 
 
 def perturbed(normals: Tensor, mask: Tensor) -> Tensor:
-    """True normals made to look predicted: blurred, and tilted smoothly at random. (B, 3, H, W)."""
+    """True normals (B, 3, H, W) made to look predicted: blurred, and tilted smoothly at random.
+
+    Unit length where ``mask`` (B, 1, H, W) is 1, zero where it is 0.
+    """
     blur = int(torch.randint(0, 4, ()))
     if blur:
         normals = F.avg_pool2d(normals, 2 * blur + 1, 1, blur)

@@ -59,7 +59,8 @@ class Trainer:
         module = self.task.module
         if config.start:
             module.load_state_dict(read_weights(folder.parent / config.start))
-        module.to(memory_format=torch.channels_last).train()
+        module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  torch's types forget it
+        module.train()
         self.average = AveragedModel(module, avg_fn=self._averaged, use_buffers=True)
         self.optimiser = torch.optim.AdamW(
             module.parameters(), config.learning_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay

@@ -17,9 +17,23 @@ __all__ = ["View", "draw_view", "held_out_view"]
 class View:
     """An orthographic camera with an optional mild perspective warp.
 
-    A point is turned, then x and y shrink with distance by ``1 / (1 - (z - centre_z) * perspective)``;
-    ``half`` metres about ``centre`` fill the picture. Depth is counted from ``depth_origin`` (the mean
-    depth of the surface, which an outstretched arm hardly moves).
+    A point is turned, then x and y shrink with distance by ``1 / (1 - (z - centre_z) * perspective)``.
+
+    Attributes
+    ----------
+    turn
+        3x3 rotation of the subject into the view's frame (x right, y up, z to the viewer).
+    centre
+        (3,) metres, turned: what the picture's middle shows.
+    half
+        Metres from there to the picture's edge.
+    perspective
+        One over the camera's distance in metres; 0 is orthographic.
+    depth_origin
+        Metres, turned z where the box has w = 0: the mean depth of the surface, which an outstretched arm
+        hardly moves.
+    yaw
+        Radians of the turn about the vertical axis, for the record.
     """
 
     turn: Points
@@ -30,7 +44,7 @@ class View:
     yaw: float
 
     def to_box(self, points: Points) -> NDArray[np.float32]:
-        """Metres (n, 3) to the box: u right, v down, w to the viewer."""
+        """Points (n, 3) in metres to the box: u right, v down, w to the viewer."""
         turned = points @ self.turn.T
         shrink = 1 / (1 - (turned[:, 2] - self.centre[2]) * self.perspective)
         u = (turned[:, 0] - self.centre[0]) * shrink / self.half
@@ -38,7 +52,7 @@ class View:
         return np.stack([u, v, self.depth_to_box(turned[:, 2])], 1).astype(np.float32)
 
     def depth_to_box(self, depth: Points) -> Points:
-        """Metres along the view to box units w."""
+        """Metres along the view, turned z of any shape, to the box's w."""
         return (depth - self.depth_origin) / self.half
 
     def pack(self) -> NDArray[np.float64]:
@@ -49,6 +63,7 @@ class View:
 
     @classmethod
     def unpack(cls, numbers: Points) -> View:
+        """Undo :meth:`pack`."""
         half, perspective, depth_origin, yaw = (float(value) for value in numbers[12:16])
         return cls(numbers[:9].reshape(3, 3), numbers[9:12], half, perspective, depth_origin, yaw)
 
@@ -64,9 +79,16 @@ def _framed(
 
 
 def draw_view(surface: Points, rng: np.random.Generator, number: int) -> View:
-    """A random camera on ``surface`` (n, 3): half of them face the person, half stand anywhere around.
+    """Draw a camera for training: half of them face the person, half stand anywhere around.
 
-    ``number`` counts the views of a subject; even ones are the near-frontal ones.
+    Parameters
+    ----------
+    surface
+        (n, 3) metres, what should be in the picture.
+    rng
+        Decides tilt, distance, frame and aim.
+    number
+        Counts the views of a subject; even ones are the near-frontal ones.
     """
     yaw = rng.normal(0, 0.45) if number % 2 == 0 else rng.uniform(-np.pi, np.pi)
     turn = rotation("x", rng.normal(0, 0.06)) @ rotation("z", rng.normal(0, 0.03)) @ rotation("y", yaw)
@@ -77,7 +99,17 @@ def draw_view(surface: Points, rng: np.random.Generator, number: int) -> View:
 
 
 def held_out_view(surface: Points, rng: np.random.Generator, number: int) -> View:
-    """The evaluation's cameras: yaw 0, 90, 180, 270 degrees, framed as photos are, orthographic."""
+    """Draw a camera of the evaluation: framed as photos are, orthographic, tilted a little.
+
+    Parameters
+    ----------
+    surface
+        (n, 3) metres, what should be in the picture.
+    rng
+        Decides the tilt.
+    number
+        0 to 3: yaw 0, 90, 180, 270 degrees.
+    """
     yaw = number * np.pi / 2
     turn = rotation("x", rng.normal(0, 0.03)) @ rotation("y", yaw)
     return _framed(surface, turn, 1.18, None, yaw)

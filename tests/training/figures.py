@@ -5,12 +5,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import trimesh
 
 from pifuhd_blender.training.geometry import rotation
-from pifuhd_blender.training.shards import shard_path
+from pifuhd_blender.training.shard_file import pack_picture, shard_path, write_arrays
 from pifuhd_blender.training.subject import Piece, Subject
 from pifuhd_blender.training.views import View
 from pifuhd_blender.training.wardrobe import Person
@@ -39,20 +38,23 @@ def turned_view() -> View:
     return View(rotation("x", 0.2) @ rotation("y", 1.0), np.array([0.05, -0.1, 0.02]), 0.9, 0.2, 0.03, 1.0)
 
 
-def write_ball_shard(folder: Path, number: int, size: int = 512) -> Path:
-    """A shard as :class:`.shards.ShardWriter` writes it, with two equal views of the ball."""
+def write_ball_shard(folder: Path, number: int, size: int = 512, *, held_out: bool = False) -> Path:
+    """A shard as :class:`.shards.ShardWriter` writes it, with two equal views of the ball.
+
+    The person's height is the ball's. A held-out one knows the true surface.
+    """
     axis = (np.arange(size) + 0.5) / size * 2 - 1
     u, v = np.meshgrid(axis * HALF / RADIUS, axis * HALF / RADIUS)
     covered = u**2 + v**2 < 1
     height = np.sqrt(np.clip(1 - u**2 - v**2, 0, 1))
-    pictures = []
+    alpha = covered[..., None] * 255.0
+    colour = np.where(covered[..., None], np.array([200.0, 120, 60]), 0)
+    pictures = [np.concatenate([colour, alpha], 2)]
     for side in (1, -1):
         normal = np.stack([u, -v, side * height], -1)
-        pictures.append(np.where(covered[..., None], (normal * 0.5 + 0.5) * 255, 0))
-    colour = np.where(covered[..., None], np.array([200.0, 120, 60]), 0)
-    alpha = covered[..., None] * 255.0
-    strip = np.concatenate([np.concatenate([part, alpha], 2) for part in (colour, *pictures)], 1)
-    png = cv2.imencode(".png", strip.round().astype(np.uint8)[..., [2, 1, 0, 3]])[1]
+        encoded = np.where(covered[..., None], (normal * 0.5 + 0.5) * 255, 0)
+        pictures.append(np.concatenate([encoded, alpha], 2))
+    png = pack_picture(*(picture.round().astype(np.uint8) for picture in pictures))
     cells = 128
     small = (np.arange(cells) + 0.5) / cells * 2 - 1
     us, vs = np.meshgrid(small * HALF, small * HALF)
@@ -64,11 +66,15 @@ def write_ball_shard(folder: Path, number: int, size: int = 512) -> Path:
         + rng.normal(size=(800, 3)) * 0.02
     )
     points = np.concatenate([near, rng.uniform(-RADIUS, RADIUS, (200, 3))]).astype(np.float32)
+    arrays = {
+        "picture_0": png, "picture_1": png, "view": np.stack([front_view().pack()] * 2),
+        "depth": np.stack([np.stack([depth, -depth])] * 2).astype(np.float16),
+        "points": points, "near": np.array(800),
+        "inside": np.packbits(np.linalg.norm(points, axis=1) < RADIUS),
+        "height": np.array(2 * RADIUS), "group": np.array("standing"),
+    }  # fmt: skip
+    if held_out:
+        arrays["true_vertices"], arrays["true_faces"] = ball_subject().solids[0]
     path = shard_path(folder, number)
-    np.savez(
-        path, picture_0=png, picture_1=png, view=np.stack([front_view().pack()] * 2),
-        depth=np.stack([np.stack([depth, -depth])] * 2).astype(np.float16), points=points, near=np.array(800),
-        inside=np.packbits(np.linalg.norm(points, axis=1) < RADIUS), height=np.array(1.0),
-        group=np.array("standing"),
-    )  # fmt: skip
+    write_arrays(path, arrays)
     return path

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pifuhd_blender.training.light import Shading
+from pifuhd_blender.training.light import Lighting, Shading
 from pifuhd_blender.training.raster import Look, Picture, Rasteriser
 from tests.training.figures import HALF, RADIUS, ball_subject, front_view
 
@@ -26,11 +26,11 @@ def _rendered(rasteriser: Rasteriser, *, back: bool) -> Picture:
     count = len(subject.pieces[0].vertices)
     shading = [Shading(np.ones(count, np.float32), np.ones(count, np.float32))]
     white = {"white.jpg": np.full((2, 2, 4), 255, np.uint8)}
-    light = np.zeros((9, 3))
-    light[0] = 2.0
-    key = np.array([0.0, 0.0, 1.0])
+    surroundings = np.zeros((9, 3))
+    surroundings[0] = 2.0
+    lighting = Lighting(surroundings, np.array([0.0, 0.0, 1.0]), np.zeros(3), 1.0)
     with rasteriser.upload(subject.pieces, shading, [Look()], white) as scene:
-        return rasteriser.render(scene, front_view(), light, key, np.zeros(3), 1.0, back=back)
+        return rasteriser.render(scene, front_view(), lighting, back=back)
 
 
 @pytest.mark.parametrize(("back", "side"), [(False, 1), (True, -1)])

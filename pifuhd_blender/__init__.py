@@ -9,14 +9,17 @@ needs one.
 
 def register() -> None:
     """Enable the extension; Blender calls this."""
-    # Only here: the worker and the scripts import this package where there is no bpy
-    from .blender import registration  # noqa: PLC0415
-
-    registration.register()
+    _registration().register()
 
 
 def unregister() -> None:
     """Disable the extension; Blender calls this."""
-    from .blender import registration  # noqa: PLC0415 - as above
+    _registration().unregister()
 
-    registration.unregister()
+
+def _registration():  # noqa: ANN202 - a module; its type would need the import that is avoided here
+    # By name and only when Blender asks: the worker and the scripts import this package where there is no
+    # bpy, and every room belongs to it, so an import statement would lead from each of them to bpy
+    import importlib  # noqa: PLC0415 - importing the package does no work
+
+    return importlib.import_module(".blender.registration", __name__)

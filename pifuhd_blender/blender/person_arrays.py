@@ -70,7 +70,8 @@ def read_person(path: Path) -> PersonArrays:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        # TypeError: one bare array, which is no context manager
         raise BadArrays(str(error)) from error
     if "vertices" not in arrays or "faces" not in arrays:
         raise BadArrays("vertices or faces are missing")

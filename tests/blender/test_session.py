@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One thing at a time, outcomes, and an end that leaves no process."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pifuhd_blender.blender.run import Order
+from pifuhd_blender.blender.session import Session, begin_session, current_session, end_session
+from pifuhd_blender.blender.task import JobState, OutcomeKind, Snapshot
+from pifuhd_blender.blender.wish import Place, Wish
+from pifuhd_blender.runtime.errors import RuntimeProblem
+from pifuhd_blender.runtime.version import package_version
+from pifuhd_blender.runtime.worker_client import Launch, State
+
+PACKAGE = Path(__file__).resolve().parents[2] / "pifuhd_blender"
+WISH = Wish("person", Place(1, 0, (0.0, 0.0, 0.0)))
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for Python is a shell script")
+
+
+class Task:
+    """Ends when the test says so."""
+
+    title = "Testing"
+
+    def __init__(self) -> None:
+        self.snapshot = Snapshot(JobState.RUNNING, "working", 0.5)
+        self.cancelled = False
+
+    def poll(self) -> Snapshot:
+        return self.snapshot
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+    def log(self) -> list[str]:
+        return ["a line"]
+
+
+@pytest.fixture
+def launch(tmp_path: Path) -> Launch:
+    python = tmp_path / "python"
+    worker = Path(__file__).with_name("pretend_worker.py")
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{worker}" "$@"\n', encoding="utf-8")
+    python.chmod(python.stat().st_mode | stat.S_IXUSR)
+    return Launch(python, PACKAGE / "worker.py", tmp_path / "log", package_version())
+
+
+@pytest.fixture
+def session() -> Iterator[Session]:
+    made = begin_session()
+    yield made
+    end_session()
+
+
+def order(folder: Path, behaviour: str) -> Order:
+    return Order(folder / f"{behaviour}.png", "compact", settings={"resolution": 128, "height_m": 1.75})
+
+
+def test_one_run_at_a_time(session: Session, launch: Launch, tmp_path: Path) -> None:
+    session.start(launch, order(tmp_path, "slow"), WISH)
+
+    with pytest.raises(RuntimeProblem, match="A run is under way"):
+        session.start(launch, order(tmp_path, "person"), WISH)
+
+
+def test_no_run_while_a_task_is_under_way(session: Session, launch: Launch, tmp_path: Path) -> None:
+    session.undertake(Task())
+
+    with pytest.raises(RuntimeProblem, match="Testing is under way"):
+        session.start(launch, order(tmp_path, "person"), WISH)
+
+
+@pytest.mark.parametrize(
+    ("state", "words", "kind"),
+    [
+        (JobState.DONE, "Installed.", OutcomeKind.DONE),
+        (JobState.FAILED, "No space.", OutcomeKind.FAILED),
+        (JobState.CANCELLED, "Cancelled.", OutcomeKind.CANCELLED),
+    ],
+)
+def test_a_task_ends_in_an_outcome(session: Session, state: JobState, words: str, kind: OutcomeKind) -> None:
+    task = Task()
+    session.undertake(task)
+    assert not session.poll_task()
+
+    task.snapshot = Snapshot(state, words, 1.0)
+
+    assert session.poll_task()
+    assert session.task is None
+    assert session.task_outcome is not None
+    assert (session.task_outcome.kind, session.task_outcome.headline) == (kind, words)
+    assert session.task_log == ["a line"]
+
+
+def test_abandoning_says_why_and_lets_the_next_run_begin(
+    session: Session, launch: Launch, tmp_path: Path
+) -> None:
+    session.start(launch, order(tmp_path, "deaf"), WISH)
+
+    assert session.abandon("Another file was opened.")
+
+    assert session.outcome is not None
+    assert session.outcome.headline == "Another file was opened."
+    session.start(launch, order(tmp_path, "person"), WISH)
+    assert session.run is not None
+
+
+def test_another_python_gets_another_worker(session: Session, launch: Launch) -> None:
+    first = session.client(launch)
+
+    assert session.client(launch) is first
+    assert session.client(replace(launch, idle_seconds=1.0)) is not first
+
+
+def test_closing_ends_the_worker_in_half_a_second(session: Session, launch: Launch, tmp_path: Path) -> None:
+    run = session.start(launch, order(tmp_path, "deaf"), WISH)
+    deadline = time.monotonic() + 20
+    while run.poll().words == "Starting" or session._client is None or session._client._process is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    tree = session._client._process._tree
+    assert tree is not None
+    pid = tree.process.pid
+
+    began = time.monotonic()
+    end_session()
+
+    assert time.monotonic() - began < 1.0  # half a second, and a busy machine
+    while True:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_closed_session_starts_nothing(session: Session, launch: Launch) -> None:
+    session.close()
+
+    with pytest.raises(RuntimeProblem, match="disabled"):
+        session.client(launch)
+
+
+def test_closing_cancels_a_task(session: Session) -> None:
+    task = Task()
+    session.undertake(task)
+    session.close()
+
+    assert task.cancelled
+
+
+def test_without_an_enabled_add_on_there_is_none() -> None:
+    end_session()
+
+    with pytest.raises(RuntimeError):
+        current_session()
+
+
+def test_a_session_that_was_never_used_is_idle(session: Session) -> None:
+    assert session.worker_state is State.STOPPED
+    assert session.busy() == ""

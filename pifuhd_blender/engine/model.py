@@ -33,7 +33,7 @@ from .networks.generator import GeneratorPair
 from .networks.hourglass import HourglassFilter
 from .networks.mlp import OccupancyMLP
 from .networks.unet import DepthFilter, JointNormalNet, UNet
-from .point_features import depth_differences, encode_depth, sample_features
+from .point_features import depth_bound, depth_differences, encode_depth, sample_features
 
 __all__ = [
     "CONFIGS",
@@ -222,8 +222,12 @@ class MultiLevelPIFu(nn.Module):
             answer, config = logits.coarse, self.config.coarse
         else:
             answer, config = logits.fine, self._fine()
+        answer = answer.float()
+        if coarse.depth is not None and self.config.depth_margin is not None:
+            depth = self._sample(coarse.depth, points[:, :2])
+            answer = torch.minimum(answer, depth_bound(depth, points[:, 2:], self.config.depth_margin))
         inside = (points[:, : len(config.box_mask)].abs() <= 1).all(1)  # (B, n)
-        return torch.sigmoid(answer.float()) * inside
+        return torch.sigmoid(answer) * inside
 
     def query_logits(
         self, points: Tensor, coarse: CoarseFeatures, fine: FineFeatures | None = None

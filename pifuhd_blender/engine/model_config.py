@@ -101,7 +101,9 @@ class ModelConfig:
 
     ``align_corners`` and ``padding`` say how feature maps are sampled (and normal maps enlarged);
     ``depth`` is how a point's w enters the coarse MLP: ``linear`` is ``depth_scale * w``, ``waves`` is
-    ``[s w, sin(k s w), cos(k s w) for k = 1, 2, 4, 8]`` with ``s = depth_scale``.
+    ``[s w, sin(k s w), cos(k s w) for k = 1, 2, 4, 8]`` with ``s = depth_scale``. With a
+    ``depth_margin`` (box units) nothing farther than that before the front or behind the back depth map is
+    occupied: where the MLP is in doubt it would otherwise fill a column with sheets.
     """
 
     name: str
@@ -112,6 +114,7 @@ class ModelConfig:
     padding: Literal["zeros", "border"]
     depth: Literal["linear", "waves"]
     depth_scale: float
+    depth_margin: float | None = None
 
     def to_json(self) -> str:
         """One line of JSON that :meth:`from_json` reads back to an equal config."""
@@ -178,7 +181,7 @@ _OFFICIAL = ModelConfig(
 
 _COMPACT = ModelConfig(
     name="compact",
-    normals=JointConfig(),
+    normals=JointConfig(input_size=256),  # the size it was trained at; 1.6 degrees better than at 512
     coarse=LevelConfig(
         filter=UNetConfig(),
         input_size=256,
@@ -197,6 +200,7 @@ _COMPACT = ModelConfig(
     padding="border",
     depth="waves",
     depth_scale=3.0,
+    depth_margin=0.04,  # held-out people: P2S 7.3 cm without, 4.2 cm with it, halfway through the training
 )
 
 CONFIGS: dict[str, ModelConfig] = {"official": _OFFICIAL, "compact": _COMPACT}

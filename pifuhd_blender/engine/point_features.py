@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["WAVES", "depth_differences", "encode_depth", "sample_features"]
+__all__ = ["WAVES", "depth_bound", "depth_differences", "encode_depth", "sample_features"]
 
 WAVES = (1, 2, 4, 8)  # octaves of the depth encoding
+BOUND_SLOPE = 100.0  # logits a unit of the box
 
 
 def sample_features(features: Tensor, uv: Tensor, *, align_corners: bool, padding: str) -> Tensor:
@@ -50,6 +51,17 @@ def depth_differences(depth: Tensor, w: Tensor) -> Tensor:
     a, b = front - w, w - back  # both positive between the surfaces
     near = torch.tanh(60 * torch.minimum(a, b))
     return torch.cat([5 * a, 5 * b, torch.tanh(30 * a), torch.tanh(30 * b), near, front - back], 1)
+
+
+def depth_bound(depth: Tensor, w: Tensor, margin: float) -> Tensor:
+    """Highest logits that the depth maps allow, zero ``margin`` off their surfaces, (B, n).
+
+    (B, 2, n) front and back w, and (B, 1, n) the points' own. The bound falls by one for a hundredth of
+    the box's half side, so that a surface that it decides is smooth.
+    """
+    front, back = depth[:, 0], depth[:, 1]
+    w = w[:, 0]
+    return BOUND_SLOPE * (torch.minimum(front - w, w - back) + margin)
 
 
 def encode_depth(w: Tensor, kind: Literal["linear", "waves"], scale: float) -> Tensor:

@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from pifuhd_blender.engine.model import CoarseFeatures, MultiLevelPIFu
 from pifuhd_blender.engine.model_config import CONFIGS
-from pifuhd_blender.engine.point_features import depth_differences, encode_depth, sample_features
+from pifuhd_blender.engine.point_features import depth_bound, depth_differences, encode_depth, sample_features
 from tests.engine.official_fixtures import load_fixture
 
 ARRAYS, _ = load_fixture("geometry")
@@ -57,3 +59,32 @@ def test_depth_differences_of_a_point_between_the_surfaces() -> None:
     a, b = front - w, w - back
     expected = [5 * a, 5 * b, math.tanh(30 * a), math.tanh(30 * b), math.tanh(60 * a), front - back]
     assert six == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_depth_bound_is_zero_a_margin_off_the_surfaces() -> None:
+    """Between the maps, and up to the margin beyond, it leaves the MLP its say; farther off it is empty."""
+    depth = torch.tensor([[[0.2], [-0.1]]])
+    w = torch.tensor([[[0.05, 0.24, 0.26, 0.4, -0.14, -0.16]]])
+    bound = depth_bound(depth.expand(1, 2, 6), w, 0.05)[0]
+    assert (bound > 0).tolist() == [True, True, False, False, True, False]
+    assert bound[2].item() == pytest.approx(-1, abs=1e-3)  # a hundredth beyond: one logit, and falling on
+    assert bound[3] < bound[2]
+
+
+def test_a_compact_model_is_empty_far_from_its_depth_maps() -> None:
+    torch.manual_seed(0)
+    model = MultiLevelPIFu(replace(CONFIGS["compact"], fine=None, depth_margin=0.05)).eval()
+    local = torch.full((1, 64, 8, 8), 3.0)
+    features = CoarseFeatures(local, torch.zeros(1, 32, 2, 2), torch.full((1, 2, 8, 8), 0.1))
+    points = torch.rand(1, 3, 500) * 2 - 1
+    free = MultiLevelPIFu(replace(CONFIGS["compact"], fine=None, depth_margin=None)).eval()
+    free.load_state_dict(model.state_dict())
+    with torch.no_grad():
+        last = model.part("coarse").mlp.filters[-1]  # pyright: ignore[reportAttributeAccessIssue]
+        free.part("coarse").mlp.filters[-1].bias.fill_(20.0)  # pyright: ignore[reportAttributeAccessIssue]
+        last.bias.fill_(20.0)
+        bounded, unbounded = (net.query(points, features) for net in (model, free))
+    far = (points[:, 2] - 0.1).abs() > 0.06
+    assert (unbounded > 0.5).all()
+    assert (bounded[far] < 0.5).all()
+    assert (bounded[(points[:, 2] - 0.1).abs() < 0.04] > 0.5).all()

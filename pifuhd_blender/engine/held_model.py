@@ -22,6 +22,7 @@ __all__ = ["COMPACT_WEIGHTS", "HeldModel"]
 
 COMPACT_WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "compact.safetensors"
 _KEPT_BYTES = 128 * 2**20  # larger weights leave after their stage: the official normal nets are 1.4 GB
+_HEAVY_BYTES = 500_000_000  # the official weights take 775 MB in half precision, ours 40 MB
 _HASHED_AT_ONCE = 1 << 22
 
 
@@ -71,9 +72,9 @@ class HeldModel:
         return self._model
 
     @property
-    def kind(self) -> str:
-        """Name of its config; empty before it was opened."""
-        return self._model.config.name if self._model is not None else ""
+    def heavy(self) -> bool:
+        """Whether the networks are of the official size, judged by the file before it is opened."""
+        return self.path.stat().st_size > _HEAVY_BYTES
 
     def leave(self, part: Part, *, always: bool = False) -> None:
         """Free a part whose stage is done, unless it is so small that loading it again would cost more."""

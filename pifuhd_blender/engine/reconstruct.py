@@ -33,11 +33,11 @@ from .device import (
     reset_peak_device_memory,
     wait_for,
 )
-from .errors import Cancelled
+from .errors import Cancelled, EngineError
 from .held_model import HeldModel
 from .interruption import Asked, LeavableThread, ListeningNetworks
 from .matting import find_matte
-from .memory import Effort, with_less
+from .memory import Effort, is_out_of_memory, with_less
 from .mesh import Mesh, is_watertight
 from .model import CoarseFeatures, FineFeatures, MultiLevelPIFu
 from .model_config import Part
@@ -45,24 +45,10 @@ from .photo import Photo, load_photo
 from .progress import Report, Stages, part_of
 from .result import Result
 from .settings import Settings
+from .stage_times import StageTimes
 from .surface import Surface, extract_surface
 
 __all__ = ["Reconstructor", "Result", "Settings"]
-
-# Seconds on two CPU cores, measured with the compact model at 256; a guess to divide the progress by until
-# the first run has measured its own.
-_SECONDS = {
-    "photo": 0.3,
-    "matte": 1.5,
-    "model": 0.3,
-    "normals": 1.5,
-    "features": 2.0,
-    "surface": 6.0,
-    "mesh": 1.0,
-    "colours": 0.5,
-}
-_OFFICIAL_FACTORS = {"model": 3.0, "normals": 12.0, "features": 20.0, "surface": 8.0}
-_FINENESS_FACTORS = {128: 0.4, 256: 1.0, 512: 4.0, 1024: 16.0}
 
 _CHUNK = {"cpu": 10_000, "cuda": 200_000, "mps": 50_000}  # points in one question to the MLPs
 
@@ -97,7 +83,7 @@ class Reconstructor:
         self.model = HeldModel(model)
         self._thread = LeavableThread("reconstruction")
         self._running = threading.Lock()
-        self._measured: dict[int, dict[str, float]] = {}
+        self._times = StageTimes()
 
     def reconstruct(
         self,
@@ -142,9 +128,13 @@ class Reconstructor:
             self._running.release()
 
     def release(self) -> None:
-        """Free the model's memory; the next run loads it again."""
-        self.model.release()
-        self._free_memory()
+        """Free the model's memory, after what was left behind has ended; the next run loads it again."""
+
+        def free(_report: Report, _asked: Asked) -> None:
+            self.model.release()
+            self._free_memory()
+
+        self._thread.run(free)
 
     def _with_less_memory(
         self, photo: Photo | Path | str, settings: Settings, report: Report, asked: Asked
@@ -154,11 +144,18 @@ class Reconstructor:
         start = time.perf_counter()
 
         def run(effort: Effort) -> Result:
-            stages = Stages(report, self._expected_seconds(settings.resolution))
-            return _Run(self.model, settings, effort, stages, asked).result(photo)
+            expected = self._times.expected(settings.resolution, heavy=self.model.heavy)
+            stages = Stages(report, expected)
+            try:
+                return _Run(self.model, settings, effort, stages, asked).result(photo)
+            except RuntimeError as error:  # what torch raises for all that a card or its driver cannot do
+                if effort.device == "cpu" or is_out_of_memory(error):
+                    raise
+                cause = str(error).splitlines()[0]
+                raise EngineError(f"The graphics card failed ({cause}); choose the device 'cpu'.") from error
 
         result, effort, words = with_less(run, Effort(self.device), release=self._free_memory)
-        self._measured[settings.resolution] = result.seconds
+        self._times.learn(settings.resolution, result.seconds)
         return dataclasses.replace(
             result,
             seconds={**result.seconds, "total": time.perf_counter() - start},
@@ -170,15 +167,6 @@ class Reconstructor:
     def _free_memory(self) -> None:
         gc.collect()
         free_cached_memory(self.device)
-
-    def _expected_seconds(self, resolution: int) -> dict[str, float]:
-        if resolution in self._measured:
-            return self._measured[resolution]
-        factors = _OFFICIAL_FACTORS if self.model.kind == "official" else {}
-        seconds = {stage: value * factors.get(stage, 1.0) for stage, value in _SECONDS.items()}
-        for stage in ("surface", "mesh", "colours"):
-            seconds[stage] *= _FINENESS_FACTORS[resolution]
-        return seconds
 
 
 @dataclass(frozen=True)

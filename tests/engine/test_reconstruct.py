@@ -248,6 +248,25 @@ def test_memory_that_runs_out_ends_in_smaller_chunks_and_a_warning(
 
 
 @pytest.mark.usefixtures("body")
+def test_a_card_that_fails_is_a_sentence(
+    reconstructor: Reconstructor, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("free_cached_memory", "wait_for", "reset_peak_device_memory", "peak_device_memory"):
+        monkeypatch.setattr(module, name, lambda _device: None)
+
+    def opened(_device: str, _asked: object) -> MultiLevelPIFu:
+        raise RuntimeError("CUDA error: no kernel image is available\nCUDA kernel errors might be ...")
+
+    monkeypatch.setattr(reconstructor.model, "opened", opened)
+    reconstructor.device = "cuda"
+
+    with pytest.raises(
+        EngineError, match=r"graphics card failed \(CUDA error: no kernel image is available\)"
+    ):
+        reconstructor.reconstruct(photo, DRAFT)
+
+
+@pytest.mark.usefixtures("body")
 def test_settings_decide_faces_and_colours(reconstructor: Reconstructor, photo: Path) -> None:
     rough = reconstructor.reconstruct(photo, Settings(resolution=128, smoothing=0, colours=False))
     light = reconstructor.reconstruct(photo, Settings(resolution=128, face_budget=2000))

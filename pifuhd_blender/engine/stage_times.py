@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How long each stage of a reconstruction will take: guessed at first, then as it was last time.
+
+Standard library only. Only proportions matter, for the bar. Never here: measuring (progress.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ["StageTimes"]
+
+# Seconds on two CPU cores with the compact model at 256; also the stages' names and order
+_SECONDS = {
+    "photo": 0.3,
+    "matte": 1.5,
+    "model": 0.3,
+    "normals": 1.5,
+    "features": 2.0,
+    "surface": 6.0,
+    "mesh": 1.0,
+    "colours": 0.5,
+}
+_HEAVY_FACTORS = {"model": 3.0, "normals": 12.0, "features": 20.0, "surface": 8.0}
+# What is counted grows with the surface, so with the square of the resolution
+_FINENESS_FACTORS = {128: 0.4, 256: 1.0, 512: 4.0, 1024: 16.0}
+_GROWING_STAGES = ("surface", "mesh", "colours")
+
+
+class StageTimes:
+    """What one reconstructor knows about its stages."""
+
+    def __init__(self) -> None:
+        self._measured: dict[int, dict[str, float]] = {}
+
+    def expected(self, resolution: int, *, heavy: bool) -> dict[str, float]:
+        """Seconds by stage, in order.
+
+        Parameters
+        ----------
+        resolution : int
+            128, 256, 512 or 1024.
+        heavy : bool
+            Whether the networks are of the official size.
+        """
+        if resolution in self._measured:
+            return dict(self._measured[resolution])
+        factors = _HEAVY_FACTORS if heavy else {}
+        seconds = {stage: value * factors.get(stage, 1.0) for stage, value in _SECONDS.items()}
+        for stage in _GROWING_STAGES:
+            seconds[stage] *= _FINENESS_FACTORS[resolution]
+        return seconds
+
+    def learn(self, resolution: int, seconds: Mapping[str, float]) -> None:
+        """Take what a run of this resolution took; the next will be like it."""
+        self._measured[resolution] = {stage: seconds[stage] for stage in _SECONDS}

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import logging
 import multiprocessing
+import os
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -95,6 +96,9 @@ def _run(arguments: argparse.Namespace) -> None:
     name = arguments.device
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if "RANK" in os.environ:  # one of several processes, as torchrun starts them
+        torch.distributed.init_process_group("nccl" if name == "cuda" else "gloo")
+        name = f"cuda:{os.environ['LOCAL_RANK']}" if name == "cuda" else name
     for config_name in arguments.configs:
         path = Path(config_name)
         path = path if path.suffix == ".json" else CONFIGS / f"{config_name}.json"

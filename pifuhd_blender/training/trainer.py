@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
@@ -66,6 +66,10 @@ class Trainer:
             module.parameters(), config.learning_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay
         )
         self.samples, self.elapsed = 0, 0.0
+        self._ticked = 0.0
+        together = distributed.is_initialized()
+        self.processes = distributed.get_world_size() if together else 1
+        self.rank = distributed.get_rank() if together else 0
         self._resume()
 
     def _averaged(self, average: Tensor, current: Tensor, steps: Tensor | int) -> Tensor:
@@ -85,7 +89,9 @@ class Trainer:
         log.info("resumed after %d samples, %.1f minutes", self.samples, self.elapsed / 60)
 
     def save(self) -> None:
-        """Write checkpoint and averaged weights, each complete or not at all."""
+        """Write checkpoint and averaged weights, each complete or not at all; the first process does."""
+        if self.rank:
+            return
         weights = {key: value.cpu() for key, value in self.average.module.state_dict().items()}
         state = {
             "module": self.task.module.state_dict(),
@@ -116,10 +122,35 @@ class Trainer:
     def _batches(self, number: int) -> Iterator[Batch]:
         stage = self.config.stages[number]
         stream = SampleStream(
-            self.subjects, stage.size, self.task.points, stage.zooms, self.config.seed + self.samples
+            self.subjects,
+            stage.size,
+            self.task.points,
+            stage.zooms,
+            self.config.seed + self.samples + 7919 * self.rank,
         )
         pinned = self.device.type == "cuda"
         return iter(DataLoader(stream, stage.batch, num_workers=self.config.workers, pin_memory=pinned))
+
+    def _share_gradients(self) -> None:
+        """Let the run's clock go on, and take the mean of all processes' gradients and clocks.
+
+        One clock for all, so that they agree on rate, stage and end. Not DistributedDataParallel, which
+        wants one module's forward: a task runs several parts.
+        """
+        now = time.monotonic()
+        self.elapsed += now - self._ticked
+        self._ticked = now
+        if self.processes == 1:
+            return
+        gradients = [p.grad for p in self.task.module.parameters() if p.grad is not None]
+        clock = torch.tensor([self.elapsed], dtype=torch.float32, device=self.device)
+        shared = torch.cat([clock, *(gradient.reshape(-1) for gradient in gradients)])
+        distributed.all_reduce(shared)
+        shared /= self.processes
+        self.elapsed = float(shared[0])
+        parts = torch.split(shared[1:], [gradient.numel() for gradient in gradients])
+        for gradient, part in zip(gradients, parts, strict=True):
+            gradient.copy_(part.view_as(gradient))
 
     def _step(self, batch: Batch) -> Report:
         for group in self.optimiser.param_groups:
@@ -135,28 +166,28 @@ class Trainer:
             loss, report = self.task.loss(batch)
         self.optimiser.zero_grad()
         loss.backward()
+        self._share_gradients()
         torch.nn.utils.clip_grad_norm_(self.task.module.parameters(), self.config.clip)
         self.optimiser.step()
         self.average.update_parameters(self.task.module)
-        self.samples += len(batch["image"])
+        self.samples += len(batch["image"]) * self.processes
         return report
 
     def run(self) -> None:
         """Train to the end of the budget, whatever was done before counted in."""
         reports: dict[str, list[float]] = defaultdict(list)
-        saved, step = time.monotonic(), 0
+        self._ticked = saved = time.monotonic()
+        step = 0
         stage, batches = -1, iter(())
         while self.progress < 1:
             if self.config.stage_at(self.progress) != stage:
                 stage = self.config.stage_at(self.progress)
                 log.info("stage %d: %s", stage, self.config.stages[stage])
                 batches = self._batches(stage)
-            started = time.monotonic()
             for name, value in self._step(next(batches)).items():
                 reports[name].append(value)
-            self.elapsed += time.monotonic() - started
             step += 1
-            if step % LOG_EVERY == 0:
+            if step % LOG_EVERY == 0 and not self.rank:
                 self._log(reports)
                 reports.clear()
             if time.monotonic() - saved > SAVE_EVERY:

@@ -24,8 +24,8 @@ def assemble(config: ModelConfig, folders: dict[Part, Path]) -> MultiLevelPIFu:
     config
         Of the model that the runs trained.
     folders
-        Folder of the run of each part, with its ``weights.pt``; without a fine one the model has no fine
-        level.
+        Folder of the run of each part, with its ``weights.pt``, or a weights file to take it from;
+        without a fine one the model has no fine level.
 
     Returns
     -------
@@ -35,8 +35,9 @@ def assemble(config: ModelConfig, folders: dict[Part, Path]) -> MultiLevelPIFu:
     if "fine" not in folders:
         config = dataclasses.replace(config, fine=None)
     model = MultiLevelPIFu(config)
-    for part, folder in folders.items():
-        model.part(part).load_state_dict(read_weights(folder / "weights.pt"))
+    for part, source in folders.items():
+        file = source if source.suffix == ".safetensors" else source / "weights.pt"
+        model.part(part).load_state_dict(read_weights(file, part))
     return model.eval()
 
 

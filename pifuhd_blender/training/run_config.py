@@ -54,10 +54,11 @@ class RunConfig:
         Labelled points a picture (coarse and fine).
     normals, coarse : str
         ``weights.pt`` that a later part looks through, from the folder of runs; read again when they change.
+        A ``.safetensors`` file will do as well.
     predicted_normals : tuple of float
         Share of batches with predicted instead of blurred true normals, at the start and the end of the run.
     start : str
-        Checkpoint to begin from.
+        ``weights.pt`` or ``.safetensors`` to begin from.
     perceptual : str
         VGG19 state dict of the user's for L_VGG; "" leaves that loss out.
     """

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..engine.checkpoint import open_weights
 from ..engine.model import CONFIGS, MultiLevelPIFu
 from ..engine.model_config import Part
 from .losses import PerceptualLoss, depth_loss, normal_loss, occupancy_loss
@@ -21,8 +22,13 @@ Report = dict[str, float]
 __all__ = ["Batch", "CoarseTask", "FineTask", "NormalTask", "Report", "Task", "build_task", "read_weights"]
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """The averaged weights that a run wrote as ``weights.pt``."""
+def read_weights(path: Path, part: Part) -> dict[str, Tensor]:
+    """Weights of a part: the averaged ones that a run wrote as ``weights.pt``, or those of a weights file.
+
+    Training can so go on from the model that ships, when its runs are gone.
+    """
+    if path.suffix == ".safetensors":
+        return open_weights(path).state(part)
     return torch.load(path, map_location="cpu", weights_only=True)["weights"]
 
 
@@ -36,13 +42,14 @@ class FrozenPart:
     part
         Which part.
     path
-        ``weights.pt`` of its run; ``available`` says whether it was there yet.
+        ``weights.pt`` of its run, or a ``.safetensors`` file; ``available`` says whether it was there yet.
     """
 
     CHECK_EVERY = 100  # calls
 
     def __init__(self, model: MultiLevelPIFu, part: Part, path: Path) -> None:
         self._module = model.part(part).requires_grad_(False).eval()
+        self._part: Part = part
         self._path = path
         self._time = 0.0
         self._calls = 0
@@ -57,7 +64,7 @@ class FrozenPart:
             and self._path.stat().st_mtime > self._time
         ):
             self._time = self._path.stat().st_mtime
-            self._module.load_state_dict(read_weights(self._path))
+            self._module.load_state_dict(read_weights(self._path, self._part))
             self.available = True
         self._calls += 1
 

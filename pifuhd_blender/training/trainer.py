@@ -58,7 +58,7 @@ class Trainer:
         self.task.to(device)
         module = self.task.module
         if config.start:
-            module.load_state_dict(read_weights(folder.parent / config.start))
+            module.load_state_dict(read_weights(folder.parent / config.start, config.part))
         module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  torch's types forget it
         module.train()
         self.average = AveragedModel(module, avg_fn=self._averaged, use_buffers=True)

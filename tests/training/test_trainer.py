@@ -73,6 +73,11 @@ def test_normals_then_coarse_then_a_file_that_loads(data: Path, tmp_path: Path) 
     model = load_model(path)
     image, matte = torch.rand(1, 3, 64, 64), torch.ones(1, 1, 64, 64)
     front, _ = model.normals(image, matte)
+    again = Trainer(replace(QUICK, start="../model.safetensors"), runs / "again", data, CPU)
+    assert all(
+        torch.equal(v, model.part("normals").state_dict()[k])
+        for k, v in again.task.module.state_dict().items()
+    )
     averaged = first.average.module.eval()
     with torch.no_grad():
         assert front == pytest.approx(averaged(image, matte)[0], abs=1e-5)
@@ -82,7 +87,7 @@ def test_normals_then_coarse_then_a_file_that_loads(data: Path, tmp_path: Path) 
 def test_a_run_goes_on_where_it_stopped(data: Path, tmp_path: Path) -> None:
     folder = tmp_path / "runs" / "normals"
     Trainer(QUICK, folder, data, CPU).run()
-    done = read_weights(folder / "weights.pt")
+    done = read_weights(folder / "weights.pt", "normals")
     longer = Trainer(replace(QUICK, minutes=0.04), folder, data, CPU)
     assert 0.4 < longer.progress < 0.9
     samples = longer.samples

@@ -28,7 +28,7 @@ from pifuhd_blender.engine.errors import Cancelled, EngineError, UnusableInput
 from pifuhd_blender.engine.memory import OutOfMemory
 from pifuhd_blender.engine.model import MultiLevelPIFu
 from pifuhd_blender.engine.model_config import CONFIGS, ModelConfig
-from pifuhd_blender.engine.reconstruct import _SECONDS
+from pifuhd_blender.engine.stage_times import STAGE_SECONDS
 from pifuhd_blender.runtime.messages import STAGES, Ask, Cause, Message, Tell, encode
 from pifuhd_blender.runtime.version import package_version
 from pifuhd_blender.runtime.worker_client import Event, EventKind, Launch, WorkerClient
@@ -166,7 +166,7 @@ def test_a_cancelled_run_leaves_no_arrays(photo: Path, model: Path, tmp_path: Pa
 
 
 def test_stage_names_are_the_engines() -> None:
-    assert ("start", *_SECONDS) == STAGES
+    assert ("start", *STAGE_SECONDS) == STAGES
 
 
 @pytest.mark.parametrize(

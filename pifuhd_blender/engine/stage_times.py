@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["StageTimes"]
+__all__ = ["STAGE_SECONDS", "StageTimes"]
 
 # Seconds on two CPU cores with the compact model at 256; also the stages' names and order
-_SECONDS = {
+STAGE_SECONDS = {
     "photo": 0.3,
     "matte": 1.5,
     "model": 0.3,
@@ -46,11 +46,11 @@ class StageTimes:
         if resolution in self._measured:
             return dict(self._measured[resolution])
         factors = _HEAVY_FACTORS if heavy else {}
-        seconds = {stage: value * factors.get(stage, 1.0) for stage, value in _SECONDS.items()}
+        seconds = {stage: value * factors.get(stage, 1.0) for stage, value in STAGE_SECONDS.items()}
         for stage in _GROWING_STAGES:
             seconds[stage] *= _FINENESS_FACTORS[resolution]
         return seconds
 
     def learn(self, resolution: int, seconds: Mapping[str, float]) -> None:
         """Take what a run of this resolution took; the next will be like it."""
-        self._measured[resolution] = {stage: seconds[stage] for stage in _SECONDS}
+        self._measured[resolution] = {stage: seconds[stage] for stage in STAGE_SECONDS}

@@ -75,7 +75,7 @@ def test_files_are_short_and_named_after_a_duty() -> None:
 
 
 def test_no_source_names_a_place_of_one_machine() -> None:
-    place = re.compile(r"(?<![\w.])/(?:work|root|home)/\w|[A-Z]:\\Users|files\.pythonhosted|deb\.debian")
+    place = re.compile(r"(?<![\w.])/(?:work|root|farm)/\w|files\.pythonhosted|deb\.debian")
     found = [
         named(path)
         for path in SOURCES

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Time and memory of a whole reconstruction, stage by stage.
+
+    python3 scripts/bench.py                                    the compact model at 128, 256, 512, 1024
+    python3 scripts/bench.py --model pifuhd.safetensors --resolution 256 512
+    python3 scripts/bench.py --model random.safetensors --body  weights that make no body
+
+With ``--body`` every network is paid for in full, but the surface is that of an analytic body: weights made
+of noise would give a surface that fills the box. Each resolution is a process of its own, so that its peak
+of memory is its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from project_environment import ROOT, ensure_environment, here_is_enough, replace_process, run_guarded
+
+sys.path.insert(0, str(ROOT))
+STAGES = ("photo", "matte", "model", "normals", "features", "surface", "mesh", "colours", "total")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--photo", type=Path, default=ROOT / "scripts" / "sample.png")
+    parser.add_argument("--model", default="compact", help="compact or a model file")
+    parser.add_argument("--resolution", type=int, nargs="+", default=[128, 256, 512, 1024])
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    parser.add_argument("--threads", type=int, help="of torch; its own choice by default")
+    parser.add_argument(
+        "--runs", type=int, default=2, help="in one process; the last one, warm, is shown too"
+    )
+    parser.add_argument(
+        "--body", action="store_true", help="pay for the networks, answer with an analytic body"
+    )
+    parser.add_argument("--report", type=Path, help="all figures, JSON")
+    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    return parser
+
+
+def _answer_with_a_body() -> None:
+    """Replace the model's answers, after they were computed, by those of the tests' analytic body."""
+    import torch
+    from torch import Tensor
+
+    from pifuhd_blender.engine.model import CoarseFeatures, FineFeatures, MultiLevelPIFu
+    from tests.body_field import occupancy
+
+    plain = MultiLevelPIFu.query
+
+    def query(
+        self: MultiLevelPIFu, points: Tensor, coarse: CoarseFeatures, fine: FineFeatures | None = None
+    ) -> Tensor:
+        paid = plain(self, points, coarse, fine)
+        upright = points[0].T.double().cpu().numpy() * [1.0, -1.0, 1.0]
+        return torch.from_numpy(occupancy(upright))[None].to(paid)
+
+    MultiLevelPIFu.query = query
+
+
+def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Reconstruct in this process, once cold and then warm."""
+    import torch
+
+    from pifuhd_blender.engine.reconstruct import Reconstructor, Settings
+
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    if arguments.body:
+        _answer_with_a_body()
+    reconstructor = Reconstructor(arguments.model, arguments.device)
+    settings = Settings(resolution=arguments.resolution[0])
+    runs = [reconstructor.reconstruct(arguments.photo, settings) for _ in range(arguments.runs)]
+    return {
+        "resolution": arguments.resolution[0],
+        "device": runs[0].device,
+        "threads": torch.get_num_threads(),
+        "seconds": [run.seconds for run in runs],
+        "peak_memory_mb": max(run.peak_memory_mb for run in runs),
+        "peak_device_memory_mb": runs[-1].peak_device_memory_mb,
+        "points_evaluated": runs[0].evaluations,
+        "vertices": len(runs[0].mesh.vertices),
+        "warnings": list(runs[0].warnings),
+    }
+
+
+def _print(row: dict[str, Any]) -> None:
+    for name, seconds in (("cold", row["seconds"][0]), ("warm", row["seconds"][-1])):
+        stages = " ".join(f"{seconds.get(stage, 0):8.2f}" for stage in STAGES)
+        counted = f"{row['peak_memory_mb']:8.0f} {row['points_evaluated']:10}"
+        print(f"{row['resolution']:5} {name:5}{stages} {counted}")
+
+
+def main() -> int:
+    """Measure every resolution in a process of its own; 0 when all came to an end."""
+    if not here_is_enough():
+        return replace_process(ensure_environment("run"), [__file__, *sys.argv[1:]])
+    arguments = _parser().parse_args()
+    if arguments.here:
+        print(json.dumps(_measure(arguments)))
+        return 0
+    print(f"{arguments.model}, {platform.machine()}, {os.cpu_count()} cores; seconds by stage, MB, points")
+    print(f"{'':11}" + " ".join(f"{stage:>8}" for stage in STAGES) + f" {'MB':>8} {'points':>10}")
+    rows: list[dict[str, Any]] = []
+    for resolution in arguments.resolution:
+        command = [sys.executable, __file__, *sys.argv[1:], "--resolution", str(resolution), "--here"]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        if done.returncode:
+            return done.returncode
+        rows.append(json.loads(done.stdout.splitlines()[-1]))
+        _print(rows[-1])
+    if arguments.report:
+        report = {"model": str(arguments.model), "machine": platform.platform(), "rows": rows}
+        arguments.report.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    run_guarded(main)

@@ -25,6 +25,7 @@ Mask = NDArray[np.bool_]
 SPECK = 0.004  # parts below this share of the largest are noise, wherever they lie
 SMALL_PART = 0.25  # a part of up to this share of the body's area may be a limb of it, a larger one is a body
 SMALL_GAP = 0.06  # widest gap to a limb (a strap, a belt, a railing), as a share of the body's longer side
+BRIDGED_GAP = 0.2  # likewise where somebody is suspected between them
 LARGE_GAP = 0.10  # widest gap between upper and lower body, one above the other
 CORE = 0.07  # half-width that a torso has and touching hands have not, as a share of the height
 TORSO = 0.4  # least height of such a core, as a share of the height: a bag or a raised knee is lower
@@ -42,7 +43,7 @@ class Person:
     area: int
 
 
-def separate_people(probability: Map, threshold: float = 0.5) -> list[Person]:
+def separate_people(probability: Map, maybe: Mask | None = None) -> list[Person]:
     """Split a probability map into people.
 
     Connected parts are people, except that a limb cut off by a strap or a railing belongs to its body, upper
@@ -52,16 +53,18 @@ def separate_people(probability: Map, threshold: float = 0.5) -> list[Person]:
     Parameters
     ----------
     probability
-        (H, W) in [0, 1].
-    threshold
-        What counts as person.
+        (H, W) in [0, 1]; over one half counts as person.
+    maybe
+        (H, W) where somebody may be, too: a limb beyond a wider gap still belongs to the body when this joins
+        them.
 
     Returns
     -------
     list of Person
-        By area, the largest first; empty when nothing reaches the threshold.
+        By area, the largest first; empty when nothing reaches one half.
     """
-    bodies = _merge_limbs(_connected_parts(probability > threshold))
+    sure = probability > 0.5
+    bodies = _merge_limbs(_connected_parts(sure), sure if maybe is None else sure | maybe)
     people = [person for body in bodies for person in _part_touching(body)]
     people.sort(key=lambda person: -person.area)
     return [person for person in people if person.area >= LEAST_PERSON * people[0].area]
@@ -105,13 +108,15 @@ def _distance_to(mask: Mask) -> NDArray[Any]:
     return cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
 
 
-def _merge_limbs(parts: list[Person]) -> list[Person]:
+def _merge_limbs(parts: list[Person], joined: Mask) -> list[Person]:
     """Give the parts, largest first, to the bodies that they belong to."""
+    _, regions = cv2.connectedComponents(joined.astype(np.uint8), connectivity=8)
     bodies: list[Person] = []
     for part in parts:
         for at, body in enumerate(bodies):
             gap = float(_distance_to(body.mask)[part.mask].min()) / body.box.longer_side
-            limb = part.area <= SMALL_PART * body.area and gap <= SMALL_GAP
+            bridged = np.isin(regions[part.mask], np.unique(regions[body.mask])).any()
+            limb = part.area <= SMALL_PART * body.area and gap <= (BRIDGED_GAP if bridged else SMALL_GAP)
             if limb or (_is_stacked(part.box, body.box) and gap <= LARGE_GAP):
                 bodies[at] = _person(body.mask | part.mask)
                 break

@@ -25,9 +25,13 @@ SEARCH_SIDE = 1024  # of the picture in which people are searched
 WORKING_SIDE = 1280  # of the picture of one person: more than the 870 pixels they get in the largest crop
 MAP_SIDE = 512  # of the maps in which people are told apart
 CONTEXT = 1.3  # of a person's box when it is looked at again, and of the user's box
-MARGIN = 0.03  # a body nearer than this to the end of what was looked at may go on there
-SURE = 0.9  # what the network must reach somewhere in a person
+CLOSE_CONTEXT = 1.1  # of its box when its parts are looked at
+WIDENINGS = 3
+MARGIN = 0.02  # a body nearer than this to the end of what was looked at may go on there
+LIKELY, SURE = 0.7, 0.9  # what the network must reach somewhere in a person, from afar and on a closer look
+SUSPECTED = 0.2  # where a body may join its limbs
 LEAST_SHARE = 0.004  # of what is searched that a person covers: one of about an eighth of its height
+LEAST_SHARE_CLOSE = 0.012  # likewise of one found in closer windows only, where lamps and mugs stand out, too
 SAME = 0.3  # boxes that share this much of the smaller one are of the same person
 
 Map = NDArray[np.float32]
@@ -120,16 +124,14 @@ def segment_person(
     seen = _look_again(net, rgb, area, body)
     if seen is None:
         return None
-    progress(0.3)
-    view, person = seen
+    view, probability, person = seen
     image = view.image(rgb)
-    probability = net.look_closely(image, view.from_photo(person)) * view.mask(area)
     progress(0.6)
     guess = outline(image, probability, cancelled)
     progress(0.8)
     small_view = View.of(view.box, MAP_SIDE)
     small = _resized(guess, small_view)
-    found = separate_people(small)
+    found = separate_people(small, _resized(probability, small_view) > SUSPECTED)
     if not found:
         return None
     taken = _most_within(found, small_view.from_photo(person))
@@ -138,9 +140,9 @@ def segment_person(
     room = room_of(taken, (small > 0.5) & ~taken.mask).astype(np.float32)
     allowed = _resized(room, view) * view.mask(area)
     matte = np.zeros((height, width), np.float32)
-    out = matte[view.box.y : view.box.bottom, view.box.x : view.box.right]
-    part = rgb[view.box.y : view.box.bottom, view.box.x : view.box.right]
-    matte_at_full_size(part, guided_matte(image, guess), allowed, out, cancelled)
+    rows, columns = _slices(view.box)
+    linear = guided_matte(image, guess)
+    matte_at_full_size(rgb[rows, columns], linear, allowed, matte[rows, columns], cancelled)
     progress(1.0)
     boxes = [small_view.to_photo(other.box) for other in found if other is not taken] + others
     return matte, _distinct([small_view.to_photo(taken.box), *boxes])
@@ -157,46 +159,72 @@ def _search(net: PersonNet, rgb: RGB, area: Box) -> tuple[View, list[Person]]:
     view = View.of(area.enlarged(CONTEXT).inside(rgb.shape[1], rgb.shape[0]), SEARCH_SIDE)
     image, inside = view.image(rgb), view.mask(area)
     small_view = View.of(view.box, MAP_SIDE)
-    for look in (net.search, net.search_closely):
+    for look, share in ((net.search, LEAST_SHARE), (net.search_closely, LEAST_SHARE_CLOSE)):
         probability = _resized(look(image) * inside, small_view)
-        people = separate_people(probability)
-        least = LEAST_SHARE * np.count_nonzero(_resized(inside, small_view))
-        people = [p for p in people if p.area >= least and probability[p.mask].max() >= SURE]
+        people = separate_people(probability, probability > SUSPECTED)
+        least = share * np.count_nonzero(_resized(inside, small_view))
+        people = [p for p in people if p.area >= least and probability[p.mask].max() >= LIKELY]
         if people:
             return small_view, people
     return small_view, []
 
 
-def _look_again(net: PersonNet, rgb: RGB, area: Box, body: Box) -> tuple[View, Box] | None:
-    """Look at a body from nearer by, and wider again while it goes on at the end of what is seen."""
-    for widening in range(3):
-        view = View.of(body.enlarged(CONTEXT).inside(rgb.shape[1], rgb.shape[0]), WORKING_SIDE)
-        small_view = View.of(view.box, MAP_SIDE)
-        probability = net.look_at(view.image(rgb), view.from_photo(body)) * view.mask(area)
-        people = separate_people(_resized(probability, small_view))
-        if not people or float(probability.max()) < SURE:
+def _look_again(net: PersonNet, rgb: RGB, area: Box, body: Box) -> tuple[View, Map, Box] | None:
+    """Look at a body from nearer by and part by part, and wider again while it goes on where that ended.
+
+    Returns the view, the probability in it, and the person's box in the photo.
+    """
+    height, width = rgb.shape[:2]
+    for widening in range(WIDENINGS):
+        view = View.of(body.enlarged(CONTEXT).inside(width, height), WORKING_SIDE)
+        image, inside = view.image(rgb), view.mask(area)
+        around = net.look_at(image, view.from_photo(body)) * inside
+        person = _box_of(around, view, body)
+        if person is None or float(around.max()) < SURE:
             return None
-        person = small_view.to_photo(_most_within(people, small_view.from_photo(body)).box)
-        if _is_within(person, view.box, rgb) or widening == 2:
-            return view, person
+        covered = person.enlarged(CLOSE_CONTEXT).inside(width, height)
+        close = net.look_closely(image, view.from_photo(covered)) * inside
+        rows, columns = _slices(view.from_photo(covered))
+        around[rows, columns] = (close[rows, columns] * 3 + around[rows, columns]) / 4
+        person = _box_of(around, view, person)
+        if person is None:
+            return None
+        if _is_within(person, covered, view.box, rgb) or widening == WIDENINGS - 1:
+            return view, around, person
         body = person
     return None
 
 
-def _is_within(person: Box, seen: Box, rgb: RGB) -> bool:
-    """Whether there is room around a person, or the photo ends."""
+def _box_of(probability: Map, view: View, body: Box) -> Box | None:
+    """Box in the photo of the person most of whom is where the body was before."""
+    small_view = View.of(view.box, MAP_SIDE)
+    small = _resized(probability, small_view)
+    people = separate_people(small, small > SUSPECTED)
+    if not people:
+        return None
+    return small_view.to_photo(_most_within(people, small_view.from_photo(body)).box)
+
+
+def _slices(box: Box) -> tuple[slice, slice]:
+    return slice(box.y, box.bottom), slice(box.x, box.right)
+
+
+def _is_within(person: Box, covered: Box, seen: Box, rgb: RGB) -> bool:
+    """Whether a person ends before the part that was looked at closely does, or the photo ends there."""
     margin = MARGIN * person.longer_side
+    left, top = max(covered.x, seen.x), max(covered.y, seen.y)
+    right, bottom = min(covered.right, seen.right), min(covered.bottom, seen.bottom)
     return (
-        (person.x - seen.x >= margin or seen.x == 0)
-        and (person.y - seen.y >= margin or seen.y == 0)
-        and (seen.right - person.right >= margin or seen.right == rgb.shape[1])
-        and (seen.bottom - person.bottom >= margin or seen.bottom == rgb.shape[0])
+        (person.x - left >= margin or left == 0)
+        and (person.y - top >= margin or top == 0)
+        and (right - person.right >= margin or right == rgb.shape[1])
+        and (bottom - person.bottom >= margin or bottom == rgb.shape[0])
     )
 
 
 def _most_within(people: list[Person], box: Box) -> Person:
     """Return the person most of whom is in the box."""
-    return max(people, key=lambda person: person.mask[box.y : box.bottom, box.x : box.right].sum())
+    return max(people, key=lambda person: person.mask[_slices(box)].sum())
 
 
 def _distinct(boxes: list[Box]) -> tuple[Box, ...]:

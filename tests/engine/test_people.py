@@ -48,6 +48,16 @@ def test_a_bag_strap_makes_no_second_person_of_an_arm() -> None:
     assert person.area == np.count_nonzero(drawing)
 
 
+def test_a_suspicion_joins_a_limb_over_a_wider_gap() -> None:
+    drawing = silhouette(blank(), 200, 40, 220, arms=False)
+    cv2.line(drawing, (262, 175), (262, 240), 255, 16)  # a shin, its thigh not seen
+    suspected = np.zeros(SIZE, np.bool_)
+    assert len(separate_people(as_map(drawing), suspected)) == 2
+    suspected[160:190, 200:262] = True
+    (person,) = separate_people(as_map(drawing), suspected)
+    assert person.box.right > 265
+
+
 def test_a_belt_makes_no_second_person_of_the_legs() -> None:
     drawing = silhouette(blank(), 200, 40, 220, arms=False)
     drawing[160:170] = 0

@@ -129,7 +129,7 @@ def _targets(photos: list[Path], output: Path) -> list[Path]:
 def _with_bar(reconstructor: Reconstructor, photo: Path, settings: Settings) -> Result:
     """Reconstruct with a bar that names the stage and the time left; none where nobody watches."""
     form = "{desc:<26}{percentage:3.0f}% |{bar:30}| {elapsed} so far, {remaining} left"
-    with tqdm(total=1.0, bar_format=form, disable=None, leave=False, smoothing=0) as bar:
+    with tqdm(total=1.0, bar_format=form, disable=None, leave=False, smoothing=0, miniters=0) as bar:
 
         def show(_stage: str, fraction: float, words: str) -> None:
             bar.set_description_str(words, refresh=False)

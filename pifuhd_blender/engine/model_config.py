@@ -181,10 +181,11 @@ _OFFICIAL = ModelConfig(
 
 _COMPACT = ModelConfig(
     name="compact",
-    normals=JointConfig(input_size=256),  # the size it was trained at; 1.6 degrees better than at 512
+    # The sizes that the shipped weights were trained at; at larger ones they do worse, not better
+    normals=JointConfig(input_size=256),
     coarse=LevelConfig(
         filter=UNetConfig(),
-        input_size=256,
+        input_size=192,
         mlp=(64 + 32 + 9 + 6, 256, 192, 128, 1),  # local, context, depth, depth differences
         skip_layers=(1, 2, 3),
         merge_layer=1,

@@ -80,9 +80,8 @@ def test_a_compact_model_is_empty_far_from_its_depth_maps() -> None:
     free = MultiLevelPIFu(replace(CONFIGS["compact"], fine=None, depth_margin=None)).eval()
     free.load_state_dict(model.state_dict())
     with torch.no_grad():
-        last = model.part("coarse").mlp.filters[-1]  # pyright: ignore[reportAttributeAccessIssue]
-        free.part("coarse").mlp.filters[-1].bias.fill_(20.0)  # pyright: ignore[reportAttributeAccessIssue]
-        last.bias.fill_(20.0)
+        for net in (model, free):
+            net.get_parameter("parts.coarse.mlp.filters.3.bias").fill_(20.0)
         bounded, unbounded = (net.query(points, features) for net in (model, free))
     far = (points[:, 2] - 0.1).abs() > 0.06
     assert (unbounded > 0.5).all()

@@ -8,6 +8,7 @@ picture, and predicts both sides at once. Imports torch only; knows nothing of c
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -27,7 +28,9 @@ class ResidualBlock(nn.Module):
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
         self.norm2 = nn.BatchNorm2d(out_channels)
         self.shortcut = (
-            nn.Identity() if in_channels == out_channels else nn.Conv2d(in_channels, out_channels, 1, bias=False)
+            nn.Identity()
+            if in_channels == out_channels
+            else nn.Conv2d(in_channels, out_channels, 1, bias=False)
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -60,10 +63,12 @@ class UNet(nn.Module):
         down: list[nn.Module] = []
         previous = widths[0]
         for width, count in zip(widths, blocks, strict=True):
-            down.append(nn.Sequential(*(ResidualBlock(previous if k == 0 else width, width) for k in range(count))))
+            down.append(
+                nn.Sequential(*(ResidualBlock(previous if k == 0 else width, width) for k in range(count)))
+            )
             previous = width
         self.down = nn.ModuleList(down)
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(pairwise(widths))
         self.lateral = nn.ModuleList(nn.Conv2d(coarse, fine, 1, bias=False) for fine, coarse in pairs)
         self.up = nn.ModuleList(ResidualBlock(fine, fine) for fine, _ in pairs)
 

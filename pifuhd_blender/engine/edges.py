@@ -26,6 +26,7 @@ TILE = (
 UNSURE = (0.3, 0.7)  # guesses between these are decided by colour
 CUT_ROUNDS = 2
 DECISION = 3  # stretches that mean around one half (tried 1 to 8 on twenty composites)
+PINHOLE = 0.012  # side of the largest hole to fill, as a share of the longer side
 RADIUS = 0.0125  # of the guided filter, as a share of the longer side: fingers and hair are finer
 SMOOTHNESS = 3e-5  # of the guided filter: variance of colour (0 to 1) that counts as an edge
 CONTRAST = 1.8  # stretches the filtered matte, which is too soft, around one half
@@ -72,7 +73,16 @@ def outline(image: RGB, probability: Map, cancelled: Asked | None = None) -> Map
             weights[tile] += weight
     cut = cv2.resize(total / weights, (width, height), interpolation=cv2.INTER_LINEAR)
     mean = (probability + np.asarray(cut, np.float32)) / np.float32(2)
-    return np.clip((mean - 0.5) * DECISION + 0.5, 0, 1)
+    return _without_pinholes(np.clip((mean - 0.5) * DECISION + 0.5, 0, 1))
+
+
+def _without_pinholes(matte: Map) -> Map:
+    """Fill holes too small to be gaps between limbs: buttons and patterns in colours of the background."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((matte < 0.5).astype(np.uint8), connectivity=4)
+    small = stats[:, cv2.CC_STAT_AREA] < (PINHOLE * max(matte.shape)) ** 2
+    small[0] = False  # the label of the matte itself
+    filled = small[labels]
+    return np.where(cv2.dilate(filled.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0, np.float32(1), matte)
 
 
 def _tile_starts(length: int, side: int) -> list[int]:

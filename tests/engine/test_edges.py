@@ -56,6 +56,18 @@ def test_the_cut_takes_an_unsure_limb_by_its_colour() -> None:
     assert (decided[280:][shins] > 0.5).mean() > 0.95
 
 
+def test_buttons_are_no_holes_but_the_gap_of_an_arm_is_one() -> None:
+    image, truth = scene()
+    image[150:153, 160:163] = (70, 100, 140)  # a button in the wall's colour
+    guess = blurred(truth, 1)
+    guess[145:158, 155:168] = 0.45
+    decided = outline(image, guess)
+    assert decided[145:158, 155:168].min() > 0.5
+    gap = (slice(140, 190), slice(198, 202))  # between body and right arm
+    assert truth[gap].max() == 0
+    assert decided[gap].max() < 0.5
+
+
 def test_the_same_photo_gives_the_same_matte() -> None:
     image, truth = scene()
     guess = blurred(truth, 8)

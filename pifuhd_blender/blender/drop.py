@@ -6,7 +6,7 @@ properties from them.
 """
 
 from collections.abc import Set as AbstractSet
-from typing import Any
+from typing import Any, cast
 
 import bpy
 from bpy.props import StringProperty
@@ -55,10 +55,19 @@ def _show_tab(context: bpy.types.Context) -> None:
     area, space = context.area, context.space_data
     if area is None or not isinstance(space, bpy.types.SpaceView3D):
         return
-    opened = space.show_region_ui
+    if space.show_region_ui:
+        _choose_tab(area)
+        return
     space.show_region_ui = True
-    for region in area.regions:
-        # A sidebar that was hidden has no tabs to choose from until it is drawn
-        if region.type == "UI" and opened:
-            region.active_panel_category = CATEGORY
-            region.tag_redraw()
+    # A sidebar has no tabs to choose from until it was drawn once
+    bpy.app.timers.register(lambda: _choose_tab(area), first_interval=0.3)
+
+
+def _choose_tab(area: bpy.types.Area) -> None:
+    try:
+        for region in area.regions:
+            if region.type == "UI":
+                cast("Any", region).active_panel_category = CATEGORY  # the stubs know Blender's own tabs
+                region.tag_redraw()
+    except (ReferenceError, TypeError):  # the area was closed meanwhile, or still has no tabs
+        return

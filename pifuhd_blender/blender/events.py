@@ -89,7 +89,8 @@ def tick_task() -> float | None:
                 on_done()
         redraw()
         return None
-    if session.task_progress != before:
+    now = session.task_progress
+    if (now.words, int(100 * now.fraction)) != (before.words, int(100 * before.fraction)):
         redraw()
     return TICK
 
@@ -101,12 +102,28 @@ def connect() -> None:
 
 def disconnect() -> None:
     """Listen no more, when the add-on is disabled."""
-    end_ticks()
+    _end_ticks_soon()
     if bpy.app.timers.is_registered(tick_task):
         bpy.app.timers.unregister(tick_task)
     _Following.on_done = ()
     if _before_another_file in bpy.app.handlers.load_pre:
         bpy.app.handlers.load_pre.remove(_before_another_file)
+
+
+def _end_ticks_soon() -> None:
+    """Remove the window's timer after it has ticked once more.
+
+    Blender only marks the handler of a modal operator whose class goes away, and frees it at the next event
+    in its window. Until then it crashes when any other modal operator begins, so there must be an event.
+    """
+    timer, _Ticks.timer = _Ticks.timer, None
+    if timer is None:
+        return
+
+    def remove() -> None:
+        bpy.context.window_manager.event_timer_remove(timer)
+
+    bpy.app.timers.register(remove, first_interval=5 * TICK)
 
 
 @persistent

@@ -58,7 +58,8 @@ class _Watching:
         before = session.progress
         session.progress = run.poll()
         if not run.state.over:
-            if session.progress != before:
+            # A redraw is the dearest thing here, so only for what a person would see
+            if before is None or session.progress.shown != before.shown:
                 events.redraw()
             return {"PASS_THROUGH"}
         if run.state is RunState.DONE and (waiting := not_now(context)):
@@ -199,7 +200,8 @@ def put_into_scene(session: Session, run: Run) -> Outcome:
         return Outcome(
             OutcomeKind.FAILED, f"The person could not be put into the scene ({what}); please report it."
         )
-    _log.info("put into the scene in %.3f s", time.perf_counter() - began)
+    session.seconds_to_place = time.perf_counter() - began
+    _log.info("put into the scene in %.3f s", session.seconds_to_place)
     size = f"{len(person.vertices):,} vertices, {len(person.faces):,} faces"
     where = str(run.report.get("device", "")).upper() or "CPU"
     warnings = (*run.warnings, *((warning,) if warning else ()))

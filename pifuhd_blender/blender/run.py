@@ -62,6 +62,11 @@ class Progress:
     left: str
     """Time left in words, or empty while nobody can tell."""
 
+    @property
+    def shown(self) -> tuple[RunState, str, int, str]:
+        """What can be seen of it: whole percents."""
+        return self.state, self.words, int(100 * self.fraction), self.left
+
 
 def time_left(fraction: float, seconds: float) -> str:
     """Words for the time left when ``seconds`` of work led to ``fraction``; empty while it is too early."""

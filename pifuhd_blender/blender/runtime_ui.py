@@ -49,7 +49,7 @@ def draw_bar(layout: bpy.types.UILayout, fraction: float, text: str = "") -> Non
     layout.progress(
         factor=max(fraction, 0.0),
         type="BAR",
-        text=text or (f"{100 * fraction:.0f} %" if known else "..."),
+        text=text or (f"{int(100 * fraction)} %" if known else "..."),
     )
 
 
@@ -76,7 +76,7 @@ def draw_outcome(
     paragraph(
         row,
         outcome.headline,
-        width - 24 * scale,
+        width - 40 * scale,  # beside the button
         _OUTCOME_ICONS[outcome.kind],
         alert=outcome.kind is OutcomeKind.FAILED,
     )

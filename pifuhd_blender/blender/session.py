@@ -34,6 +34,8 @@ class Session:
         """Why a finished person is not in the scene yet; empty when nothing waits."""
         self.progress: Progress | None = None
         """The run's, as of the last look at it."""
+        self.seconds_to_place = 0.0
+        """How long the event loop stood still while the last person came into the scene."""
         self.outcome: Outcome | None = None
         """How the last run ended."""
         self.task: Task | None = None

@@ -27,6 +27,7 @@ MAP_SIDE = 512  # of the maps in which people are told apart
 CONTEXT = 1.3  # of a person's box when it is looked at again, and of the user's box
 CLOSE_CONTEXT = 1.1  # of its box when its parts are looked at
 WIDENINGS = 3
+FAR_SHARE = 1 / 8  # of the look at the whole in the looks at its parts: it knows feet where these see no body
 MARGIN = 0.02  # a body nearer than this to the end of what was looked at may go on there
 LIKELY, SURE = 0.7, 0.9  # what the network must reach somewhere in a person, from afar and on a closer look
 SUSPECTED = 0.2  # where a body may join its limbs
@@ -185,7 +186,8 @@ def _look_again(net: PersonNet, rgb: RGB, area: Box, body: Box) -> tuple[View, M
         covered = person.enlarged(CLOSE_CONTEXT).inside(width, height)
         close = net.look_closely(image, view.from_photo(covered)) * inside
         rows, columns = _slices(view.from_photo(covered))
-        around[rows, columns] = (close[rows, columns] * 3 + around[rows, columns]) / 4
+        near, far = close[rows, columns], around[rows, columns]
+        around[rows, columns] = near + FAR_SHARE * (far - near)
         person = _box_of(around, view, person)
         if person is None:
             return None

@@ -373,9 +373,19 @@ def gaps(name, *, redrawing=False, windows=3, seconds=3.5):
             last = now
             yield 0.01
         longest.append(found)
+        _Measured.strains.append(strain())
+
+
+def strain():
+    """How much longer than on a free machine work takes just now: 1 when nothing else runs."""
+    began, busy = time.perf_counter(), time.thread_time()
+    while time.thread_time() - busy < 0.05:
+        pass
+    return (time.perf_counter() - began) / 0.05
 
 
 class _Measured:
+    strains: ClassVar[list] = []
     gaps: ClassVar[dict] = {}
     ours: ClassVar[dict] = {}
 
@@ -426,6 +436,7 @@ def ticks():
     yield from d.until(idle, 60)
     assert session().outcome.kind == "done"
     told = {
+        "strain": [round(each, 1) for each in _Measured.strains],
         "longest gaps": {name: milliseconds(values) for name, values in _Measured.gaps.items()},
         "ours": {name: milliseconds(wall for wall, _ in values) for name, values in ours.items()},
         "ours, processor": {name: milliseconds(cpu for _, cpu in values) for name, values in ours.items()},
@@ -437,9 +448,9 @@ def ticks():
     yield 2
     shot("half_a_million_vertices")
     # A redraw of the window takes 0.1 s and more without a graphics card, in any Blender; the best window of
-    # each, because a busy machine holds everything up now and then
+    # each, and more patience where other programs take the machine
     calm = min(_Measured.gaps["idle, its sidebar drawn now and then"])
-    assert min(_Measured.gaps["during a run"]) < calm + 0.05
+    assert min(_Measured.gaps["during a run"]) < calm + 0.05 * max(1.0, max(_Measured.strains))
     assert max(cpu for values in ours.values() for _, cpu in values) < 0.05
 
 

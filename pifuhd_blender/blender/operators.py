@@ -21,7 +21,7 @@ from .greyed import possible
 from .recipe import notes_of, recall
 from .run import Order, Run, RunState
 from .scene import NOTE, add_person, not_now, picture_name, present_place
-from .session import Session, current_session
+from .session import Session, current_session, is_enabled
 from .settings import PIFUHD_PG_settings, engine_settings, picture_path, settings_of
 from .standing import Remedy, launch, model_standing, why_not_reconstruct
 from .task import Outcome, OutcomeKind
@@ -72,7 +72,7 @@ class _Watching:
     def cancel(self, _context: bpy.types.Context) -> None:
         """Blender takes the operator away: its window is closed, or another file opened."""
         events.end_ticks()
-        if current_session().run is not None:
+        if is_enabled() and current_session().run is not None:
             bpy.app.timers.register(_watch_elsewhere, first_interval=events.TICK)
 
 
@@ -252,7 +252,7 @@ def _leave(returned: _Returned) -> _Returned:
 def _watch_elsewhere() -> None:
     """Timer: let another window's operator go on with a run."""
     windows = bpy.context.window_manager.windows
-    if current_session().run is None or not windows:
+    if not is_enabled() or current_session().run is None or not windows:
         return
     with bpy.context.temp_override(window=windows[0]):
         _ours().watch("INVOKE_DEFAULT")

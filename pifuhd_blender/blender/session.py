@@ -19,7 +19,7 @@ from .run import Order, Progress, Run
 from .task import JobState, Outcome, OutcomeKind, Snapshot, Task
 from .wish import Wish
 
-__all__ = ["Session", "begin_session", "current_session", "end_session"]
+__all__ = ["Session", "begin_session", "current_session", "end_session", "is_enabled"]
 
 
 class Session:
@@ -177,6 +177,11 @@ def current_session() -> Session:
     if _Holder.session is None:
         raise RuntimeError("the add-on is not enabled")
     return _Holder.session
+
+
+def is_enabled() -> bool:
+    """Whether there is a session: what Blender calls as it quits may come after the add-on's end."""
+    return _Holder.session is not None
 
 
 def end_session() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -60,6 +61,14 @@ def session() -> Iterator[Session]:
     made = begin_session()
     yield made
     end_session()
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def order(folder: Path, behaviour: str) -> Order:
@@ -136,11 +145,7 @@ def test_closing_ends_the_worker_in_half_a_second(session: Session, launch: Laun
     end_session()
 
     assert time.monotonic() - began < 1.0  # half a second, and a busy machine
-    while True:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            break
+    while is_alive(pid):
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
@@ -158,6 +163,35 @@ def test_closing_cancels_a_task(session: Session) -> None:
     session.close()
 
     assert task.cancelled
+
+
+def test_quitting_without_disabling_ends_the_worker_too(launch: Launch) -> None:
+    program = f"""
+import sys, time
+sys.path.insert(0, {str(PACKAGE.parent)!r})
+from pathlib import Path
+from pifuhd_blender.blender.run import Order
+from pifuhd_blender.blender.session import begin_session
+from pifuhd_blender.blender.wish import Place, Wish
+from pifuhd_blender.runtime.worker_client import Launch
+session = begin_session()
+python, script, log = (Path(path) for path in {[str(launch.python), str(launch.script), str(launch.log)]!r})
+launch = Launch(python, script, log, {launch.version!r})
+order = Order(Path("deaf.png"), "compact", settings={{"resolution": 128, "height_m": 1.75}})
+run = session.start(launch, order, Wish("a", Place(1, 0, (0, 0, 0))))
+while run.poll().words in ("Starting", "Loading PyTorch"):
+    time.sleep(0.01)
+print(session._client._process._tree.process.pid, flush=True)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    pid = int(done.stdout)
+
+    deadline = time.monotonic() + 5
+    while is_alive(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_without_an_enabled_add_on_there_is_none() -> None:

@@ -239,6 +239,19 @@ def test_another_scene_meanwhile_does_not_get_the_person(photo, drive):
     assert "person" not in bpy.context.scene.objects
 
 
+def test_a_file_with_unsaved_changes_keeps_them(photo, drive, tmp_path):
+    file = str(tmp_path / "mine.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=file)
+    bpy.ops.mesh.primitive_cube_add()
+    choose(photo())
+
+    assert drive().turn() == {"FINISHED"}
+
+    assert {"Cube", "person"} <= set(bpy.data.objects.keys())
+    bpy.ops.wm.open_mainfile(filepath=file)  # nothing was saved behind anybody's back
+    assert len(bpy.data.objects) == 0
+
+
 def test_reconstruct_again_reads_the_notes(photo):
     settings = choose(photo(), quality="STANDARD")
     settings.height_m, settings.unseen, settings.limit_faces, settings.face_budget = 1.6, "FLAT", True, 9000

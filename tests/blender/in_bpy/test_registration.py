@@ -120,6 +120,19 @@ def test_properties_have_tooltips_without_a_full_stop(addon):
             assert prop.name[:1].isupper()
 
 
+@pytest.mark.parametrize(
+    ("group", "name"),
+    [
+        ("extensions", "userpref_show_online"),
+        ("preferences", "addon_show"),
+        ("screen", "userpref_show"),
+        ("wm", "url_open"),
+    ],
+)
+def test_the_operators_of_blender_that_buttons_press_are_there(group, name):
+    assert name in dir(getattr(bpy.ops, group))
+
+
 def test_every_icon_exists(addon):
     # Blender's names of icons change; a wrong one raises only when it is drawn
     folder = Path(addon.module("addon").FOLDER) / "blender"

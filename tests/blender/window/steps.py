@@ -341,6 +341,18 @@ def killed():
     assert session().outcome.kind == "done"
 
 
+def quits():
+    """Blender quits during a run, without a word of complaint."""
+    yield from install()
+    yield from use_python()
+    choose("deaf")
+    start()
+    yield from d.until(working(0.001), 40)
+    bpy.ops.wm.quit_blender()
+    yield 10
+    raise AssertionError("Blender goes on")
+
+
 def dropped():
     """A picture is dropped on the view: the menu, and the panel filled in."""
     yield from install()

@@ -95,6 +95,7 @@ def play(scenario: str, limit: int, out: Path, **surroundings: str) -> None:
         **surroundings,
     )
     assert done.returncode == 0, f"status {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-2000:]}"
+    assert "Traceback" not in done.stderr, done.stderr
     (out / f"{scenario}.txt").write_text(done.stdout, encoding="utf-8")
 
 
@@ -109,6 +110,7 @@ def play(scenario: str, limit: int, out: Path, **surroundings: str) -> None:
         "other_file",
         "disabled",
         "killed",
+        "quits",
         "dropped",
         "ticks",
     ],

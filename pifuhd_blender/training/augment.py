@@ -55,7 +55,7 @@ class Framing:
         """
         shift = rng.uniform(-1, 1, 2) * [0.35, 0.8] * (zoom - 1) if zoom > 1 else rng.normal(0, 0.03, 2)
         return cls(
-            rng.normal(0, 0.06),
+            rng.normal(0, 0.1),
             float(np.exp(rng.normal(0, 0.07))) * zoom,
             bool(rng.random() < 0.5),
             (shift[0], shift[1]),

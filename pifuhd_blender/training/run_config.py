@@ -57,6 +57,9 @@ class RunConfig:
         A ``.safetensors`` file will do as well.
     predicted_normals : tuple of float
         Share of batches with predicted instead of blurred true normals, at the start and the end of the run.
+    normal_tilt : float
+        Predicted normals are tilted smoothly by as many radians at most: for people that the normal net knows
+        from its own training they are better than for strangers, and a later part must not rely on that.
     start : str
         ``weights.pt`` or ``.safetensors`` to begin from.
     perceptual : str
@@ -77,6 +80,7 @@ class RunConfig:
     normals: str = ""
     coarse: str = ""
     predicted_normals: tuple[float, float] = (0.3, 1.0)
+    normal_tilt: float = 0.0
     start: str = ""
     perceptual: str = ""
     perceptual_weight: float = 0.2

@@ -18,6 +18,7 @@ from .run_config import RunConfig
 
 Batch = dict[str, Tensor]
 Report = dict[str, float]
+MOST_TILT = 0.45  # radians, some, that true normals are off to look predicted
 
 __all__ = ["Batch", "CoarseTask", "FineTask", "NormalTask", "Report", "Task", "build_task", "read_weights"]
 
@@ -160,7 +161,12 @@ def perturbed(normals: Tensor, mask: Tensor) -> Tensor:
     blur = int(torch.randint(0, 4, ()))
     if blur:
         normals = F.avg_pool2d(normals, 2 * blur + 1, 1, blur)
-    tilt = torch.randn(len(normals), 3, 8, 8, device=normals.device) * float(torch.rand(()) * 0.45)
+    return tilted(normals, mask, MOST_TILT)
+
+
+def tilted(normals: Tensor, mask: Tensor, most: float) -> Tensor:
+    """Normals (B, 3, H, W) tilted smoothly by a random share of ``most`` radians; as :func:`perturbed`."""
+    tilt = torch.randn(len(normals), 3, 8, 8, device=normals.device) * float(torch.rand(()) * most)
     return F.normalize(normals + F.interpolate(tilt, size=normals.shape[2:], mode="bilinear"), dim=1) * mask
 
 
@@ -183,11 +189,12 @@ class _PointTask(Task):
     def _normals(self, batch: Batch) -> tuple[Tensor, Tensor]:
         start, end = self.config.predicted_normals
         self.frozen_normals.refresh()
+        inside = (batch["matte"] > 0).float()
         if self.frozen_normals.available and torch.rand(()) < start + (end - start) * self.progress:
             with torch.no_grad():
                 front, back = self.model.normals(batch["image"], batch["matte"])
-            return front, back
-        inside = (batch["matte"] > 0).float()
+            most = self.config.normal_tilt
+            return (tilted(front, inside, most), tilted(back, inside, most)) if most else (front, back)
         return perturbed(batch["front"], inside), perturbed(batch["back"], inside)
 
 

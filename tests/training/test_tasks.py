@@ -34,7 +34,7 @@ def test_tilt_is_smooth_and_within_what_was_asked() -> None:
         steps = (worse[..., 1:] - worse[..., :-1]).norm(dim=1)[(mask[:, 0, :, 1:] * mask[:, 0, :, :-1]) > 0]
         assert (
             steps.mean() < 0.5 * math.radians(angles[-1]) + 1e-4
-        )  # it changes over 4 pixels, not from one on
+        )  # changes over 4 pixels
     # The mean length of two normal numbers of deviation 0.2 is 0.25 radians
     assert 5 < max(angles) < 16
     assert min(angles) < max(angles) / 3  # some batches are hardly touched

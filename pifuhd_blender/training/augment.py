@@ -131,7 +131,36 @@ def _flawed_matte(colour: Image, alpha: Image, rng: np.random.Generator) -> tupl
         alpha = _channel(cv2.erode(alpha[..., 0], kernel, iterations=width))
     if rng.random() < 0.3:
         alpha = _channel(cv2.GaussianBlur(alpha[..., 0], (0, 0), width * 0.7))
+    if rng.random() < 0.15:
+        colour, alpha = _bitten(colour, alpha, rng)
     return colour, alpha
+
+
+def _bitten(colour: Image, alpha: Image, rng: np.random.Generator) -> tuple[Image, Image]:
+    """A few round pieces of the outline missing, or of the background left on it."""
+    size = alpha.shape[0]
+    rim = np.argwhere(cv2.morphologyEx(alpha[..., 0], cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0.5)
+    if not len(rim):
+        return colour, alpha
+    alpha, colour = np.array(alpha[..., 0], np.float32), np.array(colour, np.float32)
+    for row, column in rim[rng.integers(0, len(rim), rng.integers(1, 4))]:
+        radius = round(size * rng.uniform(0.008, 0.03))
+        disc = np.zeros_like(alpha)
+        cv2.circle(disc, (int(column), int(row)), radius, 1.0, -1, cv2.LINE_AA)
+        if rng.random() < 0.6:
+            alpha *= 1 - disc
+        else:
+            added = (disc * (1 - alpha))[..., None]
+            colour = colour * (1 - added) + rng.random(3).astype(np.float32) * added
+            alpha = np.maximum(alpha, disc)
+    return colour, _channel(alpha)
+
+
+def _sharpened(colour: Image, rng: np.random.Generator) -> Image:
+    """As cameras and phones sharpen: what a blur would take away is added."""
+    radius = rng.uniform(0.6, 1.5) * colour.shape[0] / 256
+    blurred = np.asarray(cv2.GaussianBlur(colour, (0, 0), radius), np.float32)
+    return np.clip(colour + rng.uniform(0.3, 1.2) * (colour - blurred), 0, 1)
 
 
 def _channel(plane: NDArray[Any]) -> Image:
@@ -177,6 +206,8 @@ def imperfect_photo(
     elif rng.random() < 0.3:
         blur = rng.uniform(0.3, 1.1) * size / 256
         colour = np.asarray(cv2.GaussianBlur(colour, (0, 0), blur), np.float32)
+    elif rng.random() < 0.25:
+        colour = _sharpened(colour, rng)
     if rng.random() < 0.4:
         colour = colour + rng.normal(0, rng.uniform(0.005, 0.03), colour.shape)
     colour = np.clip(colour, 0, 1)

@@ -10,10 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .assets import AssetPack, Body, Garment, skin
 from .drape import Cloth, Collider, drape, limb_of
 from .geometry import Faces, Points, subdivide, vertex_normals
+from .tailor import Cut, LimbAxes, draw_cuts, draw_ease, shorten, uncovered, widen
 from .wardrobe import STIFF, Person
 
 HIDDEN_BODY_INSET = 0.008  # metres; keeps the skin under a garment from poking through its label solid
@@ -81,42 +83,43 @@ def _is_cloth(garment: Garment) -> bool:
     return garment.kind == "clothes" and not any(word in garment.name for word in STIFF)
 
 
-def _widen(rest: Points, posed: Points, faces: Faces, rng: np.random.Generator) -> tuple[Points, Points]:
-    """Ease: a constant and one that grows towards the lower end, none at the upper hem."""
-    constant, flare = rng.uniform(0, 0.014), rng.uniform(0, 0.02)
-    below_top = rest[:, 1].max() - rest[:, 1]
-    along = np.clip(below_top / max(float(np.ptp(rest[:, 1])), 0.1), 0, 1)
-    amount = ((constant + flare * along) * np.clip(below_top / 0.12, 0, 1))[:, None]
-    return rest + vertex_normals(rest, faces) * amount, posed + vertex_normals(posed, faces) * amount
+@dataclass(frozen=True)
+class _Fitting:
+    """The body that garments are fitted to, and how loosely they are worn."""
+
+    body: Body
+    collider: Collider
+    axes: LimbAxes
+    matrices: Points
+    draped: bool
+    looseness: float
+    limb_of_bone: NDArray[np.int64]
+    varied: bool
 
 
-def _wear(
-    garment: Garment,
-    body: Body,
-    collider: Collider,
-    matrices: Points,
-    rng: np.random.Generator,
-    *,
-    draped: bool,
-    looseness: float,
-) -> Piece:
-    """Put a garment on the body: fitted, posed, and if it is cloth widened, refined and draped."""
+def _wear(garment: Garment, fitting: _Fitting, rng: np.random.Generator, cut: Cut) -> Piece:
+    """Put a garment on the body: fitted, posed, and if it is cloth cut, widened, refined and draped."""
+    body, collider = fitting.body, fitting.collider
     rest = garment.fit(collider.rest)
     weights = garment.skin_weights(body.weights)
-    posed = skin(rest, weights, matrices)
     faces, texture_faces = garment.faces, garment.texture_faces
     texture_coordinates: Points = garment.texture_coordinates
+    if cut:
+        limbs = fitting.limb_of_bone[weights.argmax(1)]
+        rest, kept = shorten(rest, faces, limbs, fitting.axes, cut)
+        faces, texture_faces = faces[kept], texture_faces[kept]
+    posed = skin(rest, weights, fitting.matrices)
     if _is_cloth(garment):
         if rng.random() < 0.55:
-            rest, posed = _widen(rest, posed, faces, rng)
+            rest, posed = widen(rest, posed, faces, draw_ease(rng, wide=fitting.varied))
         if len(rest) < SUBDIVIDE_BELOW:
             finer, finer_texture = subdivide(faces), subdivide(texture_faces)
             rest, posed, weights = finer.extend(rest), finer.extend(posed), finer.extend(weights)
             texture_coordinates = finer_texture.extend(texture_coordinates)
             faces, texture_faces = finer.faces, finer_texture.faces
-        if draped:
-            limbs = np.array([limb_of(name) for name in body.bones])[weights.argmax(1)]
-            posed = drape(Cloth(rest, posed, faces, limbs), collider, rng, looseness=looseness)
+        if fitting.draped:
+            limbs = fitting.limb_of_bone[weights.argmax(1)]
+            posed = drape(Cloth(rest, posed, faces, limbs), collider, rng, looseness=fitting.looseness)
     return Piece(
         garment.name, garment.kind, posed, rest, faces, texture_faces, texture_coordinates, garment.texture
     )
@@ -142,13 +145,21 @@ def dress(pack: AssetPack, person: Person, rng: np.random.Generator, *, drape_ch
     limb_of_bone = np.array([limb_of(name) for name in body.bones])
     collider = Collider(rest, posed, body.triangles, limb_of_bone[body.weights.argmax(1)])
     draped = bool(rng.random() < drape_chance)
+    axes = LimbAxes.of(heads, body.index)
     looseness = rng.uniform(1.02, 1.09)
+    # Held-out people wear everything nearly as it was made: the set they form must not change
+    varied = not person.held_out
+    fitting = _Fitting(body, collider, axes, matrices, draped, looseness, limb_of_bone, varied)
     garments = [pack.garment(name) for name in person.garments]
-    worn = [
-        _wear(garment, body, collider, matrices, rng, draped=draped, looseness=looseness)
-        for garment in garments
-    ]
-    hidden = np.any([garment.hides for garment in garments], axis=0)
+    cuts: list[Cut] = [draw_cuts(rng) if _is_cloth(garment) and varied else {} for garment in garments]
+    worn = [_wear(garment, fitting, rng, cut) for garment, cut in zip(garments, cuts, strict=True)]
+    hidden = np.any(
+        [
+            garment.hides & ~uncovered(rest, collider.limb, axes, cut)
+            for garment, cut in zip(garments, cuts, strict=True)
+        ],
+        axis=0,
+    )
     visible = body.is_skin & ~hidden[body.triangles].all(1)
     skin_piece = Piece(
         "skin",

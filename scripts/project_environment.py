@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The project's own Python environment (.venv): made on first use, reused, mended, renewed with its pins.
+"""The project's own Python environments: made on first use, reused, mended, renewed with their pins.
 
-For the scripts in this folder. Standard library alone, and readable by old Pythons, so that these get a
-sentence instead of a syntax error. Nothing outside the repository is installed or changed, and a .venv that
-these scripts did not make is never touched.
+For the scripts in this folder: .venv for everything, and .venv-blender for Blender's Python module. Standard
+library alone, and readable by old Pythons, so that these get a sentence instead of a syntax error. Nothing
+outside the repository is installed or changed, and an environment that these scripts did not make is never
+touched.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pinned_packages import EnvironmentProblem, install, last_line, say
 __all__ = [
     "ROOT",
     "EnvironmentProblem",
+    "ensure_blender_module",
     "ensure_environment",
     "environment_python",
     "find_python",
@@ -37,10 +39,13 @@ if TYPE_CHECKING:  # typing costs an import, and old Pythons lack half of it
     from collections.abc import Callable, Generator
 
 ROOT = Path(__file__).resolve().parent.parent
-OLDEST, NEWEST = (3, 11), (3, 13)  # what the pinned packages have wheels for
+# What the pinned packages have wheels for, the first choice first; Blender's module is for one Python each
+PYTHONS = ((3, 12), (3, 13), (3, 11))
+PYTHONS_OF_BLENDER = ((3, 11), (3, 13))
 REQUIREMENTS = {
     "run": ROOT / "pifuhd_blender" / "runtime" / "requirements.txt",
     "develop": ROOT / "requirements-develop.txt",
+    "blender": ROOT / "requirements-blender.txt",
 }
 # Enough for the CPU or Apple build with everything; the CUDA build on Linux takes about 8 GB, and a full disk
 # is said all the same when it happens.
@@ -51,6 +56,17 @@ RUN_MODULES = (
     "torch", "numpy", "scipy", "skimage", "cv2", "PIL", "trimesh",
     "safetensors", "fast_simplification", "tqdm",
 )  # fmt: skip
+
+
+def ensure_blender_module(folder: Path = ROOT / ".venv-blender") -> Path:
+    """Path of a Python in which ``import bpy`` works: an environment of its own, made when there is none.
+
+    Raises
+    ------
+    EnvironmentProblem
+        As for :func:`ensure_environment`.
+    """
+    return _ensured(["blender"], folder, PYTHONS_OF_BLENDER)
 
 
 def ensure_environment(level: str = "run", folder: Path = ROOT / ".venv") -> Path:
@@ -68,7 +84,10 @@ def ensure_environment(level: str = "run", folder: Path = ROOT / ".venv") -> Pat
     EnvironmentProblem
         Python is too old or lacks venv, there is no network or no space, or ``folder`` is somebody else's.
     """
-    levels = ["run"] if level == "run" else ["run", "develop"]
+    return _ensured(["run"] if level == "run" else ["run", "develop"], folder, PYTHONS)
+
+
+def _ensured(levels: list[str], folder: Path, pythons: tuple[tuple[int, int], ...]) -> Path:
     wanted = {name: _digest(REQUIREMENTS[name]) for name in levels}
     with _locked(folder):
         stamp = _read_stamp(folder)
@@ -79,7 +98,7 @@ def ensure_environment(level: str = "run", folder: Path = ROOT / ".venv") -> Pat
         # neither removes what is no longer listed nor repairs what an interruption left half written.
         sound = bool(installed) and all(installed[name] == _digest(REQUIREMENTS[name]) for name in installed)
         if not sound:
-            _make_empty(folder, interrupted=bool(stamp) and not installed)
+            _make_empty(folder, find_python(pythons), interrupted=bool(stamp) and not installed)
         missing = [name for name in levels if not sound or name not in installed]
         _write_stamp(folder, {})
         install(environment_python(folder), [REQUIREMENTS[name] for name in missing], folder)
@@ -94,7 +113,7 @@ def environment_python(folder: Path) -> Path:
 
 def here_is_enough() -> bool:
     """Whether the Python that runs now has all that the engine needs (its own environment or the user's)."""
-    return sys.version_info >= OLDEST and all(importlib.util.find_spec(name) for name in RUN_MODULES)
+    return sys.version_info >= min(PYTHONS) and all(importlib.util.find_spec(name) for name in RUN_MODULES)
 
 
 def replace_process(python: Path, arguments: list[str]) -> int:
@@ -158,12 +177,11 @@ def _works(folder: Path) -> bool:
     return done.returncode == 0
 
 
-def _make_empty(folder: Path, *, interrupted: bool) -> None:
+def _make_empty(folder: Path, python: list[str], *, interrupted: bool) -> None:
     if folder.exists() and any(folder.iterdir()) and not (folder / STAMP).exists():
         raise EnvironmentProblem(
             f"{folder} was not made by these scripts; move it away or remove it, then start again."
         )
-    python = find_python()
     # The old one gives its space back, so it is counted as free
     old = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) if folder.exists() else 0
     free = shutil.disk_usage(folder.parent).free + old
@@ -193,24 +211,30 @@ def _make_empty(folder: Path, *, interrupted: bool) -> None:
         )
 
 
-def find_python() -> list[str]:
-    """Command of a Python that the pinned packages support: this one, or another found on the machine.
+def find_python(wanted: tuple[tuple[int, int], ...] = PYTHONS) -> list[str]:
+    """Command of a Python that pinned packages support: this one, or another found on the machine.
+
+    Parameters
+    ----------
+    wanted : tuple
+        Versions (major, minor); of several that are there and not this one, the first.
 
     Raises
     ------
     EnvironmentProblem
         There is none, or the only one lacks venv.
     """
-    names = [f"python3.{minor}" for minor in (12, 13, 11)]
+    versions = [f"{major}.{minor}" for major, minor in wanted]
+    names = [f"python{version}" for version in versions]
     candidates = [[sys.executable], *([found] for found in map(shutil.which, names) if found)]
     if os.name == "nt" and shutil.which("py"):
-        candidates += [["py", f"-3.{minor}"] for minor in (12, 13, 11)]
+        candidates += [["py", f"-{version}"] for version in versions]
     without_venv = ""
     question = "import sys; print(*sys.version_info[:2]); import venv, ensurepip"
     for command in candidates:
         done = subprocess.run([*command, "-c", question], capture_output=True, text=True, check=False)
         version = tuple(int(number) for number in done.stdout.split())
-        if not OLDEST <= version <= NEWEST:  # also a version manager's stub without a version behind it
+        if version not in wanted:  # also a version manager's stub without a version behind it
             continue
         if done.returncode == 0:
             return command
@@ -221,8 +245,8 @@ def find_python() -> list[str]:
             "and start again."
         )
     raise EnvironmentProblem(
-        f"This is Python {sys.version_info[0]}.{sys.version_info[1]}, and the packages need one from "
-        f"{OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]}; install one (python.org) and use that."
+        f"This is Python {sys.version_info[0]}.{sys.version_info[1]}, and the packages need "
+        f"{' or '.join(sorted(versions))}; install one of these (python.org) and start again."
     )
 
 

@@ -100,8 +100,9 @@ class PIFUHD_OT_reconstruct(_Watching, bpy.types.Operator):
             return {"CANCELLED"}
         session.progress = run.poll()
         if bpy.app.background:
-            while not run.poll().state.over:
+            while not session.progress.state.over:
                 time.sleep(0.02)
+                session.progress = run.poll()
             return _conclude(self, session, run)
         return _begin_watching(self, context)
 

@@ -17,7 +17,13 @@ import pytest
 import pinned_packages
 import project_environment
 from pinned_packages import EnvironmentProblem
-from project_environment import STAMP, ensure_environment, environment_python, find_python
+from project_environment import (
+    STAMP,
+    ensure_blender_module,
+    ensure_environment,
+    environment_python,
+    find_python,
+)
 
 
 class Pip:
@@ -37,10 +43,11 @@ class Pip:
 @pytest.fixture
 def pip(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Pip:
     """Small pin lists of our own, and no real installation."""
-    for name in ("run", "develop"):
+    names = ("run", "develop", "blender")
+    for name in names:
         (tmp_path / f"{name}.txt").write_text(f"{name}==1\n", encoding="utf-8")
     monkeypatch.setattr(
-        project_environment, "REQUIREMENTS", {name: tmp_path / f"{name}.txt" for name in ("run", "develop")}
+        project_environment, "REQUIREMENTS", {name: tmp_path / f"{name}.txt" for name in names}
     )
     stand_in = Pip()
     monkeypatch.setattr(project_environment, "install", stand_in)
@@ -158,12 +165,19 @@ def test_a_short_disk_is_said_before_anything_is_made(
     assert not folder.exists()
 
 
-def test_no_python_of_a_fitting_version_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(project_environment, "OLDEST", (4, 0))
-    monkeypatch.setattr(project_environment, "NEWEST", (4, 1))
+def test_no_python_of_a_fitting_version_is_a_sentence() -> None:
+    with pytest.raises(EnvironmentProblem, match=r"the packages need 4\.0 or 4\.1;"):
+        find_python(((4, 1), (4, 0)))
 
-    with pytest.raises(EnvironmentProblem, match=r"the packages need one from 4\.0 to 4\.1"):
-        find_python()
+
+def test_blender_s_module_has_an_environment_of_its_own(
+    pip: Pip, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(project_environment, "PYTHONS_OF_BLENDER", (sys.version_info[:2],))
+
+    assert ensure_blender_module(folder) == ensure_blender_module(folder) == environment_python(folder)
+
+    assert pip.installed == [["blender"]]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="stand-ins for Python are shell scripts")

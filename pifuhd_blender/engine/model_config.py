@@ -67,7 +67,8 @@ class UNetConfig:
     """U-Net filter; sees picture, matte and both normal maps (10 channels).
 
     With ``context`` channels it has a second, wider feature map and two depth heads (the coarse level);
-    with none it is features only (the fine level).
+    with none it is features only (the fine level). With ``sharp`` channels the depth maps have twice the
+    resolution of the features.
     """
 
     kind: Literal["unet"] = "unet"
@@ -76,6 +77,7 @@ class UNetConfig:
     blocks: tuple[int, ...] = (2, 2, 2, 2, 2)
     features: int = 64
     context: int = 32
+    sharp: int = 0
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,7 @@ _COMPACT = ModelConfig(
     # The sizes that the shipped weights were trained at; at larger ones they do worse, not better
     normals=JointConfig(input_size=256),
     coarse=LevelConfig(
-        filter=UNetConfig(),
+        filter=UNetConfig(sharp=8),
         input_size=192,
         mlp=(64 + 32 + 9 + 6, 256, 192, 128, 1),  # local, context, depth, depth differences
         skip_layers=(1, 2, 3),

@@ -9,7 +9,7 @@ picture, and predicts both sides at once. Imports torch only; knows nothing of c
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -151,7 +151,8 @@ class FilterMaps(NamedTuple):
     """What a compact filter extracts; ``h`` = input height / 4 and so on.
 
     ``local`` (B, C, h, w) pixel-aligned features; ``context`` (B, K, h/4, w/4) wider ones; ``depth``
-    (B, 2, h, w) front and back depth in box units (w, positive to the viewer), centred as the box.
+    (B, 2, h, w), with a sharp head (B, 2, 2h, 2w), front and back depth in box units (w, positive to the
+    viewer), centred as the box.
     """
 
     local: Tensor
@@ -171,6 +172,9 @@ class DepthFilter(nn.Module):
         As in :class:`UNet`; its stem is 4. At least four levels.
     local, context : int
         Channels of the two feature maps.
+    sharp : int
+        Channels of the head that doubles the depth maps' resolution, where they meet the picture, the matte
+        and the normals again, so that limbs end where the matte does; 0 leaves it out.
     """
 
     STEM = 4
@@ -182,6 +186,7 @@ class DepthFilter(nn.Module):
         blocks: tuple[int, ...] = (2, 2, 2, 2, 2),
         local: int = 64,
         context: int = 32,
+        sharp: int = 0,
     ) -> None:
         super().__init__()
         self.unet = UNet(10, widths, self.STEM, blocks)
@@ -190,6 +195,7 @@ class DepthFilter(nn.Module):
         self.depth = nn.Sequential(
             nn.Conv2d(widths[0], 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 2, 3, padding=1)
         )
+        self.sharp = _SharpDepth(widths[0], sharp) if sharp else None
 
     def forward(self, x: Tensor) -> FilterMaps:
         """Maps of one picture.
@@ -202,4 +208,34 @@ class DepthFilter(nn.Module):
         """
         maps = self.unet(x)
         top = maps[0]
-        return FilterMaps(self.local(top), self.context(maps[self.CONTEXT_LEVEL]), self.depth(top))
+        depth = self.depth(top)
+        if self.sharp is not None:
+            depth = self.sharp(depth, top, x)
+        return FilterMaps(self.local(top), self.context(maps[self.CONTEXT_LEVEL]), depth)
+
+
+class _SharpDepth(nn.Module):
+    """Depth maps of half the picture's size from those of a quarter; begins as plain interpolation."""
+
+    WIDTH = 16
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__()
+        self.enlarge = nn.Conv2d(in_channels, 4 * channels, 1)
+        last = nn.Conv2d(self.WIDTH, 2, 3, padding=1)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(cast("Tensor", last.bias))
+        self.change = nn.Sequential(
+            nn.Conv2d(channels + 10, self.WIDTH, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(self.WIDTH, self.WIDTH, 3, padding=1),
+            nn.ReLU(),
+            last,
+        )
+
+    def forward(self, depth: Tensor, features: Tensor, x: Tensor) -> Tensor:
+        """(B, 2, h, w), (B, C, h, w) and the filter's input (B, 10, 4 h, 4 w) to (B, 2, 2 h, 2 w)."""
+        finer = F.pixel_shuffle(self.enlarge(features), 2)
+        seen = F.avg_pool2d(x, 2).to(finer.dtype)
+        rough = F.interpolate(depth, scale_factor=2, mode="bilinear", align_corners=False)
+        return rough + self.change(torch.cat([F.relu(finer), seen], 1))

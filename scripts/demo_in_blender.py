@@ -140,7 +140,8 @@ def _set_stage(person: bpy.types.Object) -> None:
     scene.world = world
     if world.node_tree is None:  # before 5.0 a new world has no nodes
         world.use_nodes = True
-    background = next(node for node in world.node_tree.nodes if node.type == "BACKGROUND")
+    nodes = cast("Any", world.node_tree).nodes
+    background = next(node for node in nodes if node.type == "BACKGROUND")
     background.inputs["Color"].default_value = (0.8, 0.85, 0.9, 1.0)
     background.inputs["Strength"].default_value = 0.6
     scene.view_settings.view_transform = "Standard"  # the photo's colours as they are

@@ -5,13 +5,13 @@ May import bpy. Never here: beginning a run by itself. No postponed annotations 
 properties from them.
 """
 
-from collections.abc import Set as AbstractSet
 from typing import Any, cast
 
 import bpy
 from bpy.props import StringProperty
 
 from .addon import CATEGORY
+from .operator_parts import Returned
 from .picture_check import ENDINGS
 from .picture_operators import take_picture
 
@@ -28,7 +28,7 @@ class PIFUHD_OT_drop_picture(bpy.types.Operator):
 
     filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
 
-    def execute(self, context: bpy.types.Context) -> AbstractSet[Any]:
+    def execute(self, context: bpy.types.Context) -> Returned:
         """Fill the panel in, and show it."""
         if not self.filepath:
             return {"CANCELLED"}

@@ -6,9 +6,8 @@ Blender's consent, agreeing to a licence on somebody's behalf. No postponed anno
 reads properties from them.
 """
 
-from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import bpy
 from bpy.props import BoolProperty, StringProperty
@@ -20,13 +19,13 @@ from . import events
 from .addon import network_refusal
 from .greyed import possible
 from .model_job import ModelJob
+from .operator_parts import PicksFile, Returned, WhileIdle, refused
 from .paragraphs import paragraph
 from .session import current_session
 from .standing import launch, python_standing, shelf
 
 __all__ = ["PIFUHD_OT_adopt_model", "PIFUHD_OT_agree", "PIFUHD_OT_fetch_model", "PIFUHD_OT_remove_model"]
 
-_Returned = AbstractSet[Any]
 _KEY = "official"  # the only one that doesn't ship
 
 
@@ -66,7 +65,7 @@ class PIFUHD_OT_agree(bpy.types.Operator):
         options={"SKIP_SAVE"},
     )
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> _Returned:
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Returned:
         """Show it."""
         title = f"Licence of {KNOWN_MODELS[_KEY].title}"
         return context.window_manager.invoke_props_dialog(self, width=460, title=title, confirm_text="OK")
@@ -81,7 +80,7 @@ class PIFUHD_OT_agree(bpy.types.Operator):
         layout.separator()
         layout.prop(self, "agreed")
 
-    def execute(self, _context: bpy.types.Context) -> _Returned:
+    def execute(self, _context: bpy.types.Context) -> Returned:
         """Remember the agreement."""
         if not self.agreed:
             self.report({"WARNING"}, "The box was not ticked, so nothing was agreed to")
@@ -105,7 +104,7 @@ class PIFUHD_OT_fetch_model(bpy.types.Operator):
         here = shelf().fetched_path(_KEY).is_file()  # then only the check is missing
         return possible(cls, _refusal(), "" if here else network_refusal())
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> _Returned:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Returned:
         """Say the size first."""
         if shelf().fetched_path(_KEY).is_file():
             return self.execute(context)
@@ -118,17 +117,16 @@ class PIFUHD_OT_fetch_model(bpy.types.Operator):
             confirm_text="Download",
         )
 
-    def execute(self, _context: bpy.types.Context) -> _Returned:
+    def execute(self, _context: bpy.types.Context) -> Returned:
         """Begin; a timer follows it."""
         try:
             _begin(None)
         except RuntimeProblem as problem:
-            self.report({"ERROR"}, str(problem))
-            return {"CANCELLED"}
+            return refused(self, problem)
         return {"FINISHED"}
 
 
-class PIFUHD_OT_adopt_model(bpy.types.Operator):
+class PIFUHD_OT_adopt_model(PicksFile, bpy.types.Operator):
     """Use a file of the official model that you have."""
 
     bl_idname = "pifuhd.adopt_model"
@@ -146,22 +144,16 @@ class PIFUHD_OT_adopt_model(bpy.types.Operator):
         """Grey without a Python or the agreement."""
         return possible(cls, _refusal())
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> _Returned:
-        """Choose the file."""
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
-
-    def execute(self, _context: bpy.types.Context) -> _Returned:
+    def execute(self, _context: bpy.types.Context) -> Returned:
         """Begin; a timer follows it."""
         try:
             _begin(Path(bpy.path.abspath(self.filepath)))
         except RuntimeProblem as problem:
-            self.report({"ERROR"}, str(problem))
-            return {"CANCELLED"}
+            return refused(self, problem)
         return {"FINISHED"}
 
 
-class PIFUHD_OT_remove_model(bpy.types.Operator):
+class PIFUHD_OT_remove_model(WhileIdle, bpy.types.Operator):
     """Remove the official model from this machine."""
 
     bl_idname = "pifuhd.remove_model"
@@ -169,25 +161,19 @@ class PIFUHD_OT_remove_model(bpy.types.Operator):
     bl_description = "Remove the downloaded and converted official model; a file of your own stays"
     bl_options = {"INTERNAL"}
 
-    @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        """Grey while something is under way."""
-        return possible(cls, current_session().busy())
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> _Returned:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Returned:
         """Ask first."""
         return context.window_manager.invoke_confirm(
             self, event, title="Remove the Official Model?", confirm_text="Remove"
         )
 
-    def execute(self, _context: bpy.types.Context) -> _Returned:
+    def execute(self, _context: bpy.types.Context) -> Returned:
         """Remove it, and tell the space."""
         current_session().end_worker()  # it may hold the file open
         try:
             freed = shelf().remove(_KEY)
         except RuntimeProblem as problem:
-            self.report({"ERROR"}, str(problem))
-            return {"CANCELLED"}
+            return refused(self, problem)
         self.report({"INFO"}, f"Removed; {gigabytes(freed)} are free again")
         events.redraw()
         return {"FINISHED"}

@@ -7,7 +7,6 @@ here: waiting in a window, drawing. No postponed annotations in this file: Blend
 
 import logging
 import time
-from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +17,7 @@ from ..runtime.messages import Cause
 from . import events
 from .addon import preferences, version
 from .greyed import possible
+from .operator_parts import Returned, refused
 from .recipe import notes_of, recall
 from .run import Order, Run, RunState
 from .scene import NOTE, add_person, not_now, picture_name, present_place
@@ -37,13 +37,11 @@ __all__ = [
 
 _log = logging.getLogger(__name__)
 
-_Returned = AbstractSet[Any]
-
 
 class _Watching:
     """The modal part: wakes ten times a second, and lets everything else through."""
 
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> _Returned:
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> Returned:
         """One look at the run."""
         session = current_session()
         run = session.run
@@ -89,15 +87,14 @@ class PIFUHD_OT_reconstruct(_Watching, bpy.types.Operator):
         """Grey with a reason while something is missing."""
         return possible(cls, why_not_reconstruct(context.scene))
 
-    def execute(self, context: bpy.types.Context) -> _Returned:
+    def execute(self, context: bpy.types.Context) -> Returned:
         """Begin; without a window, also wait for the end."""
         session = current_session()
         settings = settings_of(context.scene)
         try:
             run = session.start(launch(), _order(settings), _wish(context, settings))
         except RuntimeProblem as problem:
-            self.report({"ERROR"}, str(problem))
-            return {"CANCELLED"}
+            return refused(self, problem)
         session.progress = run.poll()
         if bpy.app.background:
             while not session.progress.state.over:
@@ -120,7 +117,7 @@ class PIFUHD_OT_watch(_Watching, bpy.types.Operator):
         """Only while there is something to watch."""
         return current_session().run is not None
 
-    def execute(self, context: bpy.types.Context) -> _Returned:
+    def execute(self, context: bpy.types.Context) -> Returned:
         """Attach to the run."""
         return _begin_watching(self, context)
 
@@ -138,7 +135,7 @@ class PIFUHD_OT_cancel(bpy.types.Operator):
         """Grey while nothing runs."""
         return possible(cls, "" if current_session().run is not None else "Nothing is under way.")
 
-    def execute(self, _context: bpy.types.Context) -> _Returned:
+    def execute(self, _context: bpy.types.Context) -> Returned:
         """Ask the run to stop; the next look at it sees the end."""
         session = current_session()
         if session.run is not None and session.waiting:
@@ -175,7 +172,7 @@ class PIFUHD_OT_reconstruct_again(bpy.types.Operator):
             return possible(cls, "The active object was not made by this add-on.")
         return possible(cls, current_session().busy())
 
-    def execute(self, context: bpy.types.Context) -> _Returned:
+    def execute(self, context: bpy.types.Context) -> Returned:
         """Fill the panel in, then press its button."""
         recall(cast("bpy.types.Object", context.active_object), settings_of(context.scene))
         if not self.run_at_once:
@@ -220,7 +217,7 @@ def _found_out(run: Run) -> dict[str, Any]:
     return {"sha256": str(sha256), "seconds": round(run.seconds, 1)}
 
 
-def _conclude(operator: Any, session: Session, run: Run) -> _Returned:  # noqa: ANN401 - also a test's stand-in
+def _conclude(operator: Any, session: Session, run: Run) -> Returned:  # noqa: ANN401 - also a test's stand-in
     """Turn a run that is over into its outcome and a report."""
     if run.state is RunState.DONE:
         outcome = put_into_scene(session, run)
@@ -238,14 +235,14 @@ def _conclude(operator: Any, session: Session, run: Run) -> _Returned:  # noqa: 
     return {"FINISHED"} if outcome.kind is OutcomeKind.DONE else {"CANCELLED"}
 
 
-def _begin_watching(operator: bpy.types.Operator, context: bpy.types.Context) -> _Returned:
+def _begin_watching(operator: bpy.types.Operator, context: bpy.types.Context) -> Returned:
     events.begin_ticks(context)
     context.window_manager.modal_handler_add(operator)
     events.redraw()
     return {"RUNNING_MODAL"}
 
 
-def _leave(returned: _Returned) -> _Returned:
+def _leave(returned: Returned) -> Returned:
     events.end_ticks()
     return returned
 

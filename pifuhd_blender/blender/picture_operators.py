@@ -5,21 +5,18 @@ May import bpy. Never here: reading pixels. No postponed annotations in this fil
 from them.
 """
 
-from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Any
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from .events import redraw
+from .operator_parts import Returned
 from .picture_check import ENDINGS
 from .session import current_session
 from .settings import picture_path, settings_of
 
 __all__ = ["PIFUHD_OT_choose_picture", "PIFUHD_OT_dismiss", "PIFUHD_OT_show_colours", "take_picture"]
-
-_Returned = AbstractSet[Any]
 
 
 def take_picture(scene: bpy.types.Scene, path: str) -> None:
@@ -54,7 +51,7 @@ class PIFUHD_OT_choose_picture(bpy.types.Operator):
         options={"HIDDEN", "SKIP_SAVE"},
     )
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> _Returned:
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Returned:
         """Open the file browser where the last picture was."""
         last = picture_path(settings_of(context.scene))
         if last and Path(last).parent.is_dir():
@@ -62,7 +59,7 @@ class PIFUHD_OT_choose_picture(bpy.types.Operator):
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
-    def execute(self, context: bpy.types.Context) -> _Returned:
+    def execute(self, context: bpy.types.Context) -> Returned:
         """Take it."""
         take_picture(context.scene, self.filepath)
         return {"FINISHED"}
@@ -81,7 +78,7 @@ class PIFUHD_OT_show_colours(bpy.types.Operator):
         """Only in a 3D view."""
         return context.space_data is not None and context.space_data.type == "VIEW_3D"
 
-    def execute(self, context: bpy.types.Context) -> _Returned:
+    def execute(self, context: bpy.types.Context) -> Returned:
         """Set the view's colour."""
         space = context.space_data
         if isinstance(space, bpy.types.SpaceView3D):
@@ -99,7 +96,7 @@ class PIFUHD_OT_dismiss(bpy.types.Operator):
 
     task: BoolProperty(options={"SKIP_SAVE", "HIDDEN"})
 
-    def execute(self, _context: bpy.types.Context) -> _Returned:
+    def execute(self, _context: bpy.types.Context) -> Returned:
         """Forget the outcome."""
         session = current_session()
         if self.task:

@@ -12,6 +12,13 @@ import bpy
 
 from . import command, events, previews
 from .drop import PIFUHD_FH_picture, PIFUHD_OT_drop_picture
+from .environment_operators import (
+    PIFUHD_OT_forget_python,
+    PIFUHD_OT_install,
+    PIFUHD_OT_remove,
+    PIFUHD_OT_repair,
+    PIFUHD_OT_use_python,
+)
 from .model_operators import (
     PIFUHD_OT_adopt_model,
     PIFUHD_OT_agree,
@@ -27,22 +34,17 @@ from .operators import (
 from .panel import PIFUHD_PT_main, PIFUHD_PT_person
 from .picture_operators import PIFUHD_OT_choose_picture, PIFUHD_OT_dismiss, PIFUHD_OT_show_colours
 from .preferences import PIFUHD_AP_preferences
-from .runtime_operators import (
+from .session import begin_session, end_session
+from .settings import PIFUHD_PG_settings
+from .standing import forget_what_was_seen
+from .support_operators import (
     PIFUHD_OT_cancel_task,
     PIFUHD_OT_copy_log,
     PIFUHD_OT_copy_report,
     PIFUHD_OT_end_worker,
-    PIFUHD_OT_forget_python,
-    PIFUHD_OT_install,
     PIFUHD_OT_open_preferences,
-    PIFUHD_OT_remove,
-    PIFUHD_OT_repair,
     PIFUHD_OT_self_test,
-    PIFUHD_OT_use_python,
 )
-from .session import begin_session, end_session
-from .settings import PIFUHD_PG_settings
-from .standing import forget_what_was_seen
 
 __all__ = ["CLASSES", "register", "unregister"]
 

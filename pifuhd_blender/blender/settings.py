@@ -59,8 +59,8 @@ class PIFUHD_PG_settings(bpy.types.PropertyGroup):
         items=(
             ("DRAFT", "Draft", "128 cells an axis: quick, to see whether a picture suits"),
             ("STANDARD", "Standard", "256 cells an axis: good for most uses"),
-            ("HIGH", "High", "512 cells an axis: folds and faces; about four times the time"),
-            ("ULTRA", "Ultra", "1024 cells an axis: the finest; about sixteen times the time"),
+            ("HIGH", "High", "512 cells an axis: finer edges; about twice the time"),
+            ("ULTRA", "Ultra", "1024 cells an axis: the finest, for models that see so much; takes longest"),
         ),
         default="STANDARD",
     )

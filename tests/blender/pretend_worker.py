@@ -2,9 +2,10 @@
 """A worker that answers like the real one, without torch: a figure of rings in place of a person.
 
 Started as the real one is (``-I .../worker.py --idle ... --folder ...``) by a stand-in for its Python. The
-photo's name says how it behaves: ``slow`` takes fifteen seconds, ``crash`` dies, ``deaf`` ignores cancelling,
-``nobody`` fails with a sentence, ``lacks`` says that the environment does, ``broken`` writes no arrays; any
-other is quick. The mesh grows with the resolution: 1024 is half a million vertices. Needs NumPy.
+photo's name says how it behaves: ``slow`` takes 25 seconds, ``long`` three minutes, ``crash`` dies, ``deaf``
+ignores cancelling, ``nobody`` fails with a sentence, ``lacks`` says that the environment does, ``broken``
+writes no arrays; any other is quick. The mesh grows with the resolution: 1024 is half a million vertices.
+Needs NumPy.
 """
 
 import json
@@ -96,7 +97,7 @@ class Worker:
 
     def reconstruct(self, message):
         name, behaviour = message["id"], Path(message["photo"]).stem
-        seconds = {"slow": 15.0, "deaf": 60.0}.get(behaviour, 0.2)
+        seconds = {"slow": 25.0, "long": 180.0, "deaf": 180.0}.get(behaviour, 0.2)
         began = time.monotonic()
         while (passed := time.monotonic() - began) < seconds:
             if name in self.cancelled and behaviour != "deaf":

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pifuhd_blender.runtime import environment, python_check
+from pifuhd_blender.runtime import environment, environment_plan, python_check
 from pifuhd_blender.runtime.environment import Condition, Environment, Options, State
 from pifuhd_blender.runtime.folders import gigabytes
 from pifuhd_blender.runtime.job import Job, JobState
@@ -229,15 +229,15 @@ def test_the_plan_shows_size_and_place_and_why_not(
     assert "1.6 GB on disk" in plan.words
     assert "online access is off" in made.plan(Options(), online=False).refusal
     assert "no folder" in made.plan(Options(wheels=tmp_path / "none"), online=False).refusal
-    monkeypatch.setattr(environment, "free_space", lambda _folder: 10**9)
+    monkeypatch.setattr(environment_plan, "free_space", lambda _folder: 10**9)
     assert "only 1.0 GB are free" in made.plan(Options(backend="cpu"), online=True).refusal
     job = install(made)
     assert "make room" in job.snapshot().words
 
 
 def test_systems_that_torch_has_left_are_told(made: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environment, "machine", lambda: "x86_64")
-    monkeypatch.setattr(environment.sys, "platform", "darwin")
+    monkeypatch.setattr(environment_plan, "machine", lambda: "x86_64")
+    monkeypatch.setattr(environment_plan.sys, "platform", "darwin")
     assert "Intel Macs" in made.plan(Options(), online=True).refusal
 
 
@@ -261,10 +261,10 @@ def test_sizes_depend_on_what_will_be_installed(
     nvidia: bool,  # noqa: FBT001 - parametrised
     kind: str,
 ) -> None:
-    monkeypatch.setattr(environment.sys, "platform", system)
+    monkeypatch.setattr(environment_plan.sys, "platform", system)
     has: Callable[[], bool] = lambda: nvidia  # noqa: E731 - a stand-in in one line
-    monkeypatch.setattr(environment, "_has_nvidia", has)
-    assert environment._kind(backend) == kind
+    monkeypatch.setattr(environment_plan, "_has_nvidia", has)
+    assert environment_plan._kind(backend) == kind
 
 
 def test_the_pins_of_the_house_are_exact() -> None:

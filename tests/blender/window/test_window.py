@@ -55,7 +55,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample picture under the names that tell the pretended worker how to behave."""
     folder = tmp_path_factory.mktemp("pictures")
-    for name in ("person", "slow", "deaf"):
+    for name in ("person", "slow", "long", "deaf"):
         shutil.copy2(build.ROOT / "scripts" / "sample.png", folder / f"{name}.png")
     return folder
 
@@ -116,7 +116,7 @@ def play(scenario: str, limit: int, out: Path, **surroundings: str) -> None:
     ],
 )
 def test_in_a_window(scenario: str, zip_file: Path, out: Path, pictures: Path, pretend_python: Path) -> None:
-    play(scenario, 240, out, ZIP=str(zip_file), PICTURES=str(pictures), PYTHON=str(pretend_python))
+    play(scenario, 480, out, ZIP=str(zip_file), PICTURES=str(pictures), PYTHON=str(pretend_python))
 
 
 @pytest.mark.slow

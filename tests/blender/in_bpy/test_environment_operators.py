@@ -134,7 +134,7 @@ def test_forgetting_one_s_own_python_leads_back(addon):
 def test_the_self_test_tells_and_the_report_holds_it(addon, follow):
     bpy.ops.pifuhd.self_test()
     outcome = follow()
-    text = addon.module("runtime_operators").report_text()
+    text = addon.module("support_operators").report_text()
 
     assert outcome.kind == "done"
     assert outcome.headline.startswith("Everything works, on CPU")

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.nn import functional as F
 
 __all__ = ["PerceptualLoss", "depth_loss", "normal_loss", "occupancy_loss"]
@@ -20,13 +20,26 @@ VGG_PLAN = (
 )  # channels of VGG19's convolutions; 0: max-pool  # fmt: skip
 
 
+def _everywhere(count: Tensor) -> Tensor:
+    """Mean of a count (scalar) over the processes of a run, which all must ask.
+
+    The mean over processes of losses that are divided by it is the loss of one process with all their
+    samples, however unevenly what counts is spread over them.
+    """
+    if not distributed.is_initialized() or distributed.get_world_size() == 1:
+        return count
+    total = count.detach().float().clone()
+    distributed.all_reduce(total)
+    return total / distributed.get_world_size()
+
+
 def _difference(x: Tensor) -> tuple[Tensor, Tensor]:
     return x[..., :, 1:] - x[..., :, :-1], x[..., 1:, :] - x[..., :-1, :]
 
 
 def _side_loss(predicted: Tensor, true: Tensor, mask: Tensor) -> Tensor:
     """L1 + (1 - cosine) + L1 of finite differences, mean over the mask's pixels."""
-    pixels = mask.sum() + 1
+    pixels = _everywhere(mask.sum()) + 1
     error = (predicted - true).abs().sum(1, keepdim=True) + 1 - (predicted * true).sum(1, keepdim=True)
     total = (error * mask).sum()
     pair_masks = mask[..., :, 1:] * mask[..., :, :-1], mask[..., 1:, :] * mask[..., :-1, :]
@@ -66,7 +79,7 @@ def occupancy_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
     outside = ((1 - labels) * weights).sum(1, keepdim=True) / counted
     balance = 2 * torch.where(labels > 0.5, outside, 1 - outside)
     entropy = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
-    return (entropy * balance * weights).sum() / weights.sum().clamp(min=1)
+    return (entropy * balance * weights).sum() / _everywhere(weights.sum()).clamp(min=1)
 
 
 def depth_loss(predicted: Tensor, true: Tensor, weight: Tensor) -> Tensor:
@@ -76,7 +89,7 @@ def depth_loss(predicted: Tensor, true: Tensor, weight: Tensor) -> Tensor:
     (B, 1, h, w).
     """
     error = F.huber_loss(predicted, true, reduction="none", delta=DEPTH_BEND) / DEPTH_BEND
-    return (error * weight).sum() / (2 * weight.sum() + 1)
+    return (error * weight).sum() / (2 * _everywhere(weight.sum()) + 1)
 
 
 class PerceptualLoss(nn.Module):

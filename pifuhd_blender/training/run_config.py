@@ -41,7 +41,8 @@ class RunConfig:
     Attributes
     ----------
     part : str
-        "normals", "coarse" or "fine".
+        "normals", "coarse" or "fine"; "levels" are the coarse and the fine one end to end (the paper's other
+        way, both in turn, is a run of the one and then a run of the other).
     minutes : float
         Length of the run; the learning rate falls along it as a cosine, so that each run ends annealed.
     stages : tuple of StageConfig
@@ -52,6 +53,11 @@ class RunConfig:
         AdamW's rate at its height, samples until it is reached, decay, gradient norm, averaging of weights.
     points : int
         Labelled points a picture (coarse and fine).
+    crop : int
+        Pixels of the windows that the fine filter sees while the coarse level sees whole pictures; 0 shows
+        both the same.
+    input_normals : str
+        What the levels get for normals: "predicted" ones (see below), "true" ones as they are, or "none".
     normals, coarse : str
         ``weights.pt`` that a later part looks through, from the folder of runs; read again when they change.
         A ``.safetensors`` file will do as well.
@@ -64,9 +70,13 @@ class RunConfig:
         ``weights.pt`` or ``.safetensors`` to begin from.
     perceptual : str
         VGG19 state dict of the user's for L_VGG; "" leaves that loss out.
+    precision : str
+        "bfloat16" computes the networks in mixed precision, "float32" does not.
+    log_every : int
+        Steps between two points of the curves.
     """
 
-    part: Literal["normals", "coarse", "fine"]
+    part: Literal["normals", "coarse", "fine", "levels"]
     minutes: float
     stages: tuple[StageConfig, ...]
     model: str = "compact"
@@ -76,6 +86,8 @@ class RunConfig:
     clip: float = 2.0
     ema: float = 0.998
     points: int = 3000
+    crop: int = 0
+    input_normals: Literal["predicted", "true", "none"] = "predicted"
     depth_weight: float = 4.0
     normals: str = ""
     coarse: str = ""
@@ -84,6 +96,8 @@ class RunConfig:
     start: str = ""
     perceptual: str = ""
     perceptual_weight: float = 0.2
+    precision: Literal["bfloat16", "float32"] = "bfloat16"
+    log_every: int = 50
     seed: int = 0
     threads: int = 1
     workers: int = 0

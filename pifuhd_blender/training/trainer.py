@@ -31,7 +31,6 @@ __all__ = ["Trainer"]
 log = logging.getLogger(__name__)
 
 SAVE_EVERY = 120.0  # seconds
-LOG_EVERY = 50  # steps
 LOWEST_RATE = 0.005  # of the highest
 
 
@@ -46,15 +45,19 @@ class Trainer:
     data : Path
         Folder of shards.
     device : torch.device
+    task : Task, optional
+        What learns; by default the config's part of its model.
     """
 
-    def __init__(self, config: RunConfig, folder: Path, data: Path, device: torch.device) -> None:
+    def __init__(
+        self, config: RunConfig, folder: Path, data: Path, device: torch.device, task: Task | None = None
+    ) -> None:
         torch.manual_seed(config.seed)
         self.config, self.folder, self.device = config, folder, device
         folder.mkdir(parents=True, exist_ok=True)
         config.write(folder / "run.json")
         self.subjects = SubjectSet(data)
-        self.task: Task = build_task(config, folder.parent)
+        self.task: Task = task or build_task(config, folder.parent)
         self.task.to(device)
         module = self.task.module
         if config.start:
@@ -132,25 +135,27 @@ class Trainer:
         return iter(DataLoader(stream, stage.batch, num_workers=self.config.workers, pin_memory=pinned))
 
     def _share_gradients(self) -> None:
-        """Let the run's clock go on, and take the mean of all processes' gradients and clocks.
+        """Let the run's clock go on; take the mean of all processes' gradients, norms' statistics and clocks.
 
         One clock for all, so that they agree on rate, stage and end. Not DistributedDataParallel, which
-        wants one module's forward: a task runs several parts.
+        wants one module's forward: a task runs several parts. A batch norm in training still looks at its own
+        process's samples alone (torch shares those on GPUs only); what it keeps for later is shared.
         """
         now = time.monotonic()
         self.elapsed += now - self._ticked
         self._ticked = now
         if self.processes == 1:
             return
-        gradients = [p.grad for p in self.task.module.parameters() if p.grad is not None]
+        tensors = [p.grad for p in self.task.module.parameters() if p.grad is not None]
+        tensors += [b for b in self.task.module.buffers() if b.is_floating_point()]
         clock = torch.tensor([self.elapsed], dtype=torch.float32, device=self.device)
-        shared = torch.cat([clock, *(gradient.reshape(-1) for gradient in gradients)])
+        shared = torch.cat([clock, *(tensor.reshape(-1) for tensor in tensors)])
         distributed.all_reduce(shared)
         shared /= self.processes
         self.elapsed = float(shared[0])
-        parts = torch.split(shared[1:], [gradient.numel() for gradient in gradients])
-        for gradient, part in zip(gradients, parts, strict=True):
-            gradient.copy_(part.view_as(gradient))
+        parts = torch.split(shared[1:], [tensor.numel() for tensor in tensors])
+        for tensor, part in zip(tensors, parts, strict=True):
+            tensor.copy_(part.view_as(tensor))
 
     def _step(self, batch: Batch) -> Report:
         for group in self.optimiser.param_groups:
@@ -162,7 +167,8 @@ class Trainer:
             else value.to(self.device, non_blocking=True)
             for name, value in batch.items()
         }
-        with torch.autocast(self.device.type, torch.bfloat16):
+        mixed = self.config.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
             loss, report = self.task.loss(batch)
         self.optimiser.zero_grad()
         loss.backward()
@@ -187,7 +193,7 @@ class Trainer:
             for name, value in self._step(next(batches)).items():
                 reports[name].append(value)
             step += 1
-            if step % LOG_EVERY == 0 and not self.rank:
+            if step % self.config.log_every == 0 and not self.rank:
                 self._log(reports)
                 reports.clear()
             if time.monotonic() - saved > SAVE_EVERY:

@@ -6,7 +6,7 @@ import math
 import torch
 from torch.nn import functional as F
 
-from pifuhd_blender.training.tasks import perturbed, tilted
+from pifuhd_blender.training.level_tasks import perturbed, tilted
 
 
 def facing(size: int = 32) -> tuple[torch.Tensor, torch.Tensor]:
@@ -32,9 +32,7 @@ def test_tilt_is_smooth_and_within_what_was_asked() -> None:
         cosine = (worse * normals).sum(1)[inside].clamp(-1, 1)
         angles.append(math.degrees(torch.acos(cosine).mean().item()))
         steps = (worse[..., 1:] - worse[..., :-1]).norm(dim=1)[(mask[:, 0, :, 1:] * mask[:, 0, :, :-1]) > 0]
-        assert (
-            steps.mean() < 0.5 * math.radians(angles[-1]) + 1e-4
-        )  # changes over 4 pixels
+        assert steps.mean() < 0.5 * math.radians(angles[-1]) + 1e-4  # changes over 4 pixels
     # The mean length of two normal numbers of deviation 0.2 is 0.25 radians
     assert 5 < max(angles) < 16
     assert min(angles) < max(angles) / 3  # some batches are hardly touched

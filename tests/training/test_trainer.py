@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,34 +94,3 @@ def test_a_run_goes_on_where_it_stopped(data: Path, tmp_path: Path) -> None:
     assert all(torch.equal(state[key], value) for key, value in done.items())
     longer.run()
     assert longer.samples > samples
-
-
-def _one_of_two(rank: int, port: int, data: Path, runs: Path) -> None:
-    """Train as one of two processes; keeps its parameters in a file of its own."""
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
-    trainer = Trainer(QUICK, runs / "normals", data, CPU)
-    trainer.run()
-    torch.save(dict(trainer.task.module.named_parameters()), runs / f"{rank}.pt")
-    torch.save(trainer.samples, runs / f"samples{rank}.pt")
-
-
-@pytest.mark.slow
-def test_two_processes_train_one_model(data: Path, tmp_path: Path) -> None:
-    """They see different samples and keep equal weights to the end; one of them writes."""
-    runs = tmp_path / "runs"
-    runs.mkdir()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    spawn = multiprocessing.get_context("spawn")
-    both = [spawn.Process(target=_one_of_two, args=(rank, port, data, runs)) for rank in range(2)]
-    for process in both:
-        process.start()
-    for process in both:
-        process.join(120)
-    assert [process.exitcode for process in both] == [0, 0]
-    first, second = (torch.load(runs / f"{rank}.pt", weights_only=True) for rank in range(2))
-    assert all(torch.equal(value, second[name]) for name, value in first.items())
-    assert torch.load(runs / "samples0.pt", weights_only=True) % 4 == 0  # two processes with batches of two
-    assert (runs / "normals" / "weights.pt").is_file()

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a training computes, and with how many others. Torch."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+__all__ = ["first_process", "open_device"]
+
+
+def open_device(name: str) -> torch.device:
+    """The device of this process, which joins the others if ``torchrun`` started it.
+
+    Parameters
+    ----------
+    name : {"auto", "cpu", "cuda"}
+        "auto" is a CUDA device where there is one.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if "RANK" in os.environ:
+        torch.distributed.init_process_group("nccl" if name == "cuda" else "gloo")
+        name = f"cuda:{os.environ['LOCAL_RANK']}" if name == "cuda" else name
+    return torch.device(name)
+
+
+def first_process() -> bool:
+    """Whether this is the process that measures and writes; it is where there is one alone."""
+    return not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an ablation found, to read: a table in Markdown, curves of all rows, and the place in a page of them.
+
+Standard library and Matplotlib without a display.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from .ablation_rows import ROWS
+
+__all__ = ["fill_page", "plot_rows", "read_results", "write_report"]
+
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+COLUMNS = (
+    ("p2s", "P2S cm", 2),
+    ("chamfer", "Chamfer cm", 2),
+    ("normal_consistency", "normal consistency", 3),
+    ("iou", "IoU", 3),
+)
+
+
+def read_results(out: Path) -> list[dict[str, Any]]:
+    """What ``result.json`` holds of every finished row, in the order of the paper."""
+    files = (out / name / "result.json" for name in ROWS)
+    return [json.loads(file.read_text(encoding="utf-8")) for file in files if file.is_file()]
+
+
+def write_report(out: Path) -> str:
+    """Write ``table.md``, ``table.csv`` and ``curves.png`` of the finished rows; what the first says."""
+    results = read_results(out)
+    text = _table(results, json.loads((out / "terms.json").read_text(encoding="utf-8")))
+    (out / "table.md").write_text(text, encoding="utf-8")
+    with (out / "table.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        figures = [f"{key}_{kind}" for key, _, _ in COLUMNS for kind in ("mean", "median")]
+        writer.writerow(["row", "minutes", "samples", *figures])
+        for result in results:
+            measured = result["figures"]["all"]
+            row = [result["row"], result["minutes"], sum(result["samples"].values())]
+            writer.writerow(row + [f"{measured[key]:.6g}" for key in figures])
+    plot_rows(out, out / "curves.png")
+    return text
+
+
+def _table(results: list[dict[str, Any]], terms: dict[str, Any]) -> str:
+    lines = ["| | normals | " + " | ".join(title for _, title, _ in COLUMNS) + " | samples |"]
+    lines.append("|---|---|" + "---:|" * (len(COLUMNS) + 1))
+    for result in results:
+        row, measured = ROWS[result["row"]], result["figures"]["all"]
+        cells = [
+            f"{measured[key + '_mean']:.{digits}f} ({measured[key + '_median']:.{digits}f})"
+            for key, _, digits in COLUMNS
+        ]
+        samples = f"{sum(result['samples'].values()):,}"
+        lines.append("| " + " | ".join([row.title, row.normals, *cells, samples]) + " |")
+    if not results:
+        return "No row is finished.\n"
+    first = results[0]
+    order = sorted(results, key=lambda result: result["figures"]["all"]["p2s_mean"])
+    alike = {(r["minutes"], r["people"], r["resolution"], r["device"], r["subjects"]) for r in results}
+    note = (
+        f"Means, with medians in brackets, over {first['figures']['all']['views']:.0f} views of "
+        f"{first['people']} held-out people at {first['resolution']}; size {terms['size']['name']}, seed "
+        f"{terms['seed']}, {first['minutes']:g} minutes a row on one {first['device']} process or more, "
+        f"{first['subjects']} people to train with."
+    )
+    if len(alike) > 1:
+        note += " **Not all rows had the same terms: see their `result.json`.**"
+    ranking = "By mean P2S, best first: " + ", ".join(f"`{result['row']}`" for result in order) + "."
+    return "\n".join([*lines, "", note, "", ranking, ""])
+
+
+def plot_rows(out: Path, picture: Path) -> None:
+    """Draw loss and agreement of every row's last step against the minutes of that step."""
+    figure = Figure((11, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, 2)
+    for number, (name, row) in enumerate(ROWS.items()):
+        table = out / name / row.steps[-1].name / "curves.csv"
+        if not table.is_file():
+            continue
+        with table.open(newline="", encoding="utf-8") as file:
+            points = list(csv.DictReader(file))
+        minutes = [float(point["minutes"]) for point in points]
+        for axis, key in zip(axes, ("entropy", "iou"), strict=True):
+            style = ("-", "--", ":")[("none", "predicted", "true").index(row.normals)]
+            values = [float(point[key]) for point in points]
+            axis.plot(minutes, values, style, color=f"C{number % 5}", linewidth=1, label=name)
+    for axis, title in zip(axes, ("weighted cross entropy", "IoU of labelled points"), strict=True):
+        axis.set(title=title, xlabel="minutes of the row's last step")
+        axis.grid(alpha=0.3)
+    if axes[0].lines:
+        axes[1].legend(fontsize=7)
+        figure.savefig(picture, dpi=100)
+
+
+def fill_page(page: Path, table: str) -> None:
+    """Put a table between the page's two marks, in place of what stands there.
+
+    Raises
+    ------
+    ValueError
+        The page lacks a mark.
+    """
+    text = page.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{page} has no place for measured tables ({BEGIN} and {END}).")
+    page.write_text(f"{before}{BEGIN}\n\n{table.strip()}\n\n{END}{after}", encoding="utf-8", newline="\n")

@@ -118,7 +118,7 @@ class SubjectSet:
         dict
             ``image`` (3, N, N) in [-1, 1]; ``matte``, ``mask`` (1, N, N) in [0, 1], the flawed one and the
             true one; ``front``, ``back`` (3, N, N) unit normals (x right, y up, z to the viewer), zero
-            outside the mask; ``depth``, ``depth_weight`` (2 and 1, N/4, N/4) in box units; with ``points``
+            outside the mask; ``depth``, ``depth_weight`` (2 and 1, N/2, N/2) in box units; with ``points``
             also ``points`` (3, n) in the box, ``labels`` and ``weights`` (n,): 0 for points out of frame.
 
         Raises
@@ -139,7 +139,7 @@ class SubjectSet:
             colour, matte = warped[..., :3] + 0.5 * (1 - alpha), alpha
         else:
             colour, matte = imperfect_photo(warped[..., :4], rng)
-        depth, weight = _depth_target(shard.depth[view], framing, size // 4)
+        depth, weight = _depth_target(shard.depth[view], framing, size // 2)
         pictures: dict[str, Image] = {
             "image": colour * 2 - 1, "matte": matte, "mask": mask, "front": front, "back": back,
             "depth": depth, "depth_weight": weight,

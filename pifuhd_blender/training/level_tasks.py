@@ -123,7 +123,8 @@ class PointTask(Task):
         depth = stacks[-1].depth
         if depth is None:
             return loss, report
-        off = depth_loss(depth.float(), batch["depth"], batch["depth_weight"])
+        true, weight = (F.interpolate(batch[n], depth.shape[-2:]) for n in ("depth", "depth_weight"))
+        off = depth_loss(depth.float(), true, weight)
         return loss + self.config.depth_weight * off, report | {"depth": off.item()}
 
     def _fine_answer(

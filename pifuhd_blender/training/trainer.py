@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
@@ -61,7 +61,7 @@ class Trainer:
         self.task.to(device)
         module = self.task.module
         if config.start:
-            module.load_state_dict(read_weights(folder.parent / config.start, config.part))
+            _begin_with(module, read_weights(folder.parent / config.start, config.part))
         module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  torch's types forget it
         module.train()
         self.average = AveragedModel(module, avg_fn=self._averaged, use_buffers=True)
@@ -217,3 +217,13 @@ class Trainer:
                 writer.writeheader()
             writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
         log.info(" ".join(f"{name} {value:.4g}" for name, value in row.items()))
+
+
+def _begin_with(module: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Load weights of an earlier run; what was added to the part since then stays fresh, and is named."""
+    fresh = module.load_state_dict(weights, strict=False)
+    if fresh.unexpected_keys:
+        names = ", ".join(fresh.unexpected_keys)
+        raise RuntimeError(f"The run's start has weights that this part has no use for: {names}.")
+    if fresh.missing_keys:
+        log.warning("the run's start has no %s: they begin fresh", ", ".join(fresh.missing_keys))

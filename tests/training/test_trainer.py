@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from pifuhd_blender.engine.checkpoint import load_model
+from pifuhd_blender.engine.model import CONFIGS, MultiLevelPIFu
 from pifuhd_blender.training.export import export_weights
 from pifuhd_blender.training.run_config import RunConfig, StageConfig
 from pifuhd_blender.training.tasks import read_weights
@@ -79,6 +80,22 @@ def test_normals_then_coarse_then_a_file_that_loads(data: Path, tmp_path: Path) 
     averaged = first.average.module.eval()
     with torch.no_grad():
         assert front == pytest.approx(averaged(image, matte)[0], abs=1e-5)
+
+
+def test_a_run_begins_with_weights_that_lack_what_is_new(
+    data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    weights = dict(MultiLevelPIFu(CONFIGS["compact"], ("normals",)).part("normals").state_dict())
+    earlier = {name: value for name, value in weights.items() if not name.startswith("head.")}
+    (tmp_path / "runs").mkdir()
+    torch.save({"weights": earlier}, tmp_path / "runs" / "earlier.pt")
+    config = replace(QUICK, start="earlier.pt")
+    begun = Trainer(config, tmp_path / "runs" / "normals", data, CPU).task.module.state_dict()
+    assert all(torch.equal(begun[name], value) for name, value in earlier.items())
+    assert "head.weight" in caplog.text
+    torch.save({"weights": weights | {"other.weight": torch.zeros(1)}}, tmp_path / "runs" / "earlier.pt")
+    with pytest.raises(RuntimeError, match=r"other\.weight"):
+        Trainer(config, tmp_path / "runs" / "again", data, CPU)
 
 
 @pytest.mark.slow

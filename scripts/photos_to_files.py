@@ -19,18 +19,17 @@ from tqdm import tqdm
 
 from pifuhd_blender.engine.box import Box
 from pifuhd_blender.engine.errors import EngineError, UnusableInput
-from pifuhd_blender.engine.mesh import FORMATS, save
+from pifuhd_blender.engine.mesh import save
 from pifuhd_blender.engine.preview import PreviewPictures, render_preview
 from pifuhd_blender.engine.reconstruct import Reconstructor
 from pifuhd_blender.engine.result import Result
 from pifuhd_blender.engine.settings import Settings
+from pifuhd_blender.runtime.photo_options import FAILED, UNUSABLE, WRITTEN, BadOptions, targets_of
 from project_environment import say
 
 __all__ = ["reconstruct_all", "report_of"]
 
 _log = logging.getLogger(__name__)
-
-WRITTEN, FAILED, UNUSABLE = 0, 1, 2
 
 
 def reconstruct_all(options: argparse.Namespace) -> int:
@@ -48,8 +47,11 @@ def reconstruct_all(options: argparse.Namespace) -> int:
     """
     try:
         settings = _settings(options)
-        targets = _targets(options.photos, options.output)
+        targets = targets_of(options.photos, options.output)
         reconstructor = Reconstructor(options.model, options.device)
+    except BadOptions as problem:
+        say(str(problem))
+        return UNUSABLE
     except EngineError as error:
         return _explained(error)
     status = WRITTEN
@@ -109,21 +111,6 @@ def _settings(options: argparse.Namespace) -> Settings:
         smoothing=options.smoothing,
         face_budget=options.faces,
     )
-
-
-def _targets(photos: list[Path], output: Path) -> list[Path]:
-    """One mesh file for each photo; the folder is there afterwards."""
-    single = output.suffix.lower() in FORMATS and not output.is_dir()
-    targets = [output] if single else [output / f"{photo.stem}.glb" for photo in photos]
-    if len(set(targets)) < len(targets):
-        twice = next(target for target in targets if targets.count(target) > 1)
-        raise UnusableInput(f"Two photos would become {twice}; rename one, or do them one by one.")
-    folder = targets[0].parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UnusableInput(f"The folder {folder} can't be made: {error.strerror}.") from error
-    return targets
 
 
 def _with_bar(reconstructor: Reconstructor, photo: Path, settings: Settings) -> Result:

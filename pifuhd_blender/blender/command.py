@@ -13,14 +13,23 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import bpy
 
 from ..runtime.errors import RuntimeProblem
 from ..runtime.messages import Ask, Cause
+from ..runtime.photo_options import (
+    FAILED,
+    MESHES,
+    UNUSABLE,
+    WRITTEN,
+    BadOptions,
+    photo_parser,
+    refuse_paths,
+    targets_of,
+)
 from ..runtime.worker_client import Event, EventKind, Launch, WorkerClient
 from .addon import FOLDER, data_folder, version
 from .blend_file import save_person
@@ -30,8 +39,7 @@ from .standing import known_model_standing, python_standing
 __all__ = ["reconstruct", "register", "unregister"]
 
 NAME = "pifuhd"
-WRITTEN, FAILED, UNUSABLE = 0, 1, 2
-MESHES = (".glb", ".obj", ".ply", ".stl")
+ENDINGS = (*MESHES, ".blend")
 _TICK = 0.05  # seconds between two looks at the worker
 
 
@@ -41,13 +49,6 @@ class _Problem(Exception):
     def __init__(self, sentence: str, status: int = FAILED) -> None:
         super().__init__(sentence)
         self.status = status
-
-
-class _Parser(argparse.ArgumentParser):
-    """argparse, whose complaint about an argument is one sentence."""
-
-    def error(self, message: str) -> NoReturn:
-        raise _Problem(f"{message[:1].upper()}{message[1:]}; --help lists what can be asked for.", UNUSABLE)
 
 
 class _Command:
@@ -71,10 +72,13 @@ def reconstruct(arguments: list[str]) -> int:
     client: WorkerClient | None = None
     try:
         options = _parser().parse_args(arguments)
-        _refuse_odd_paths(options)
+        refuse_paths(options, ENDINGS)
         client = WorkerClient(_launch(options))
         with tempfile.TemporaryDirectory(prefix="pifuhd_command_") as folder:
             return _all_photos(client, options, Path(folder))
+    except BadOptions as problem:
+        _say(str(problem))
+        return UNUSABLE
     except _Problem as problem:
         _say(str(problem))
         return problem.status
@@ -89,106 +93,16 @@ def reconstruct(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog=f"blender --command {NAME}",
-        description="Turn photos of people into meshes.",
-        epilog="Exit status: 0 every mesh was written, 2 unusable input, 1 anything else.",
+    parser = photo_parser(
+        f"blender --command {NAME}",
+        "compact|official|FILE",
+        "compact (ships with the add-on), official, the official pifuhd.pt, or a .safetensors",
+        ENDINGS,
     )
-    add = parser.add_argument
-    add("photos", nargs="+", type=Path, metavar="PHOTO", help="PNG, JPEG, WebP, TIFF or BMP")
-    add(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        metavar="OUT",
-        help="a folder (the meshes are GLB and named after the photos), or a file: .glb, .obj, .ply, .stl, "
-        ".blend",
-    )
-    add(
-        "--model",
-        default="compact",
-        metavar="compact|official|FILE",
-        help="compact (ships with the add-on), official, the official pifuhd.pt, or a .safetensors",
-    )
-    add(
-        "--resolution",
-        type=int,
-        choices=(128, 256, 512, 1024),
-        default=256,
-        help="cells an axis (%(default)s)",
-    )
-    add(
-        "--device",
-        choices=("auto", "cpu", "cuda", "mps"),
-        default="auto",
-        help="computes there (%(default)s)",
-    )
-    add("--box", type=int, nargs=4, metavar=("X", "Y", "W", "H"), help="where the person is, in pixels")
-    add(
-        "--matte",
-        choices=("auto", "alpha", "none"),
-        default="auto",
-        help="what tells person from background (%(default)s)",
-    )
-    add("--height", type=float, default=1.75, metavar="METRES", help="of the person (%(default)s)")
-    add(
-        "--unseen",
-        choices=("mirror", "flat"),
-        default="mirror",
-        help="colours of the side that the photo does not show (%(default)s)",
-    )
-    add(
-        "--smoothing",
-        type=int,
-        default=3,
-        metavar="ROUNDS",
-        help="0 leaves the surface as it is (%(default)s)",
-    )
-    add("--faces", type=int, metavar="N", help="most faces of a mesh")
-    add(
-        "--preview",
-        type=Path,
-        metavar="FILE.png",
-        help="also a picture: the mesh from front, side and back beside photo and normal maps",
-    )
-    add("--report", type=Path, metavar="FILE.json", help="also a report of what was done")
-    add(
-        "--python", type=Path, metavar="FILE", help="a Python that has PyTorch, in place of the installed one"
-    )
-    add("--debug", action="store_true", help="show where the log is")
+    own = "a Python that has PyTorch, in place of the installed one"
+    parser.add_argument("--python", type=Path, metavar="FILE", help=own)
+    parser.add_argument("--debug", action="store_true", help="show where the log is")
     return parser
-
-
-def _refuse_odd_paths(options: argparse.Namespace) -> None:
-    """What is wrong with the paths, as far as can be seen before any work."""
-    several = len(options.photos) > 1
-    for name, path, ending in (("preview", options.preview, ".png"), ("report", options.report, ".json")):
-        if path is None:
-            continue
-        if several:
-            raise _Problem(
-                f"--{name} names one file, but there are {len(options.photos)} photos; leave it out.",
-                UNUSABLE,
-            )
-        if path.suffix.lower() != ending:
-            raise _Problem(f"{path} can't be the {name}: its ending must be {ending}.", UNUSABLE)
-    ending = options.output.suffix.lower()
-    if not options.output.is_dir() and ending:
-        if several:
-            raise _Problem(
-                f"{options.output} looks like one file, but there are several photos; name a folder.",
-                UNUSABLE,
-            )
-        if ending not in (*MESHES, ".blend"):
-            known = ", ".join(MESHES) + " or .blend"
-            raise _Problem(
-                f"{options.output} can't be written: its ending must be {known}, or none for a folder.",
-                UNUSABLE,
-            )
-    missing = next((photo for photo in options.photos if not photo.is_file()), None)
-    if missing is not None:
-        raise _Problem(f"There is no picture {missing}; check the path.", UNUSABLE)
 
 
 def _launch(options: argparse.Namespace) -> Launch:
@@ -212,7 +126,7 @@ def _launch(options: argparse.Namespace) -> Launch:
 def _all_photos(client: WorkerClient, options: argparse.Namespace, folder: Path) -> int:
     """Every photo in turn; one that fails does not keep the others from being done."""
     status = WRITTEN
-    targets = _targets(options.photos, options.output)
+    targets = [target.absolute() for target in targets_of(options.photos, options.output, ENDINGS)]
     model = _model(options.model)
     for photo, target in zip(options.photos, targets, strict=True):
         try:
@@ -244,21 +158,6 @@ def _model(chosen: str) -> str:
     if not Path(chosen).is_file():
         raise _Problem(f"There is no model file {chosen}; check the path.", UNUSABLE)
     return str(Path(chosen).absolute())
-
-
-def _targets(photos: Sequence[Path], output: Path) -> list[Path]:
-    """One file for each photo; the folder is there afterwards."""
-    single = output.suffix.lower() in (*MESHES, ".blend") and not output.is_dir()
-    targets = [output] if single else [output / f"{photo.stem}.glb" for photo in photos]
-    if len(set(targets)) < len(targets):
-        twice = next(target for target in targets if targets.count(target) > 1)
-        raise _Problem(f"Two photos would become {twice}; rename one, or do them one by one.", UNUSABLE)
-    folder = targets[0].absolute().parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _Problem(f"The folder {folder} can't be made: {error.strerror}.", UNUSABLE) from error
-    return [target.absolute() for target in targets]
 
 
 def _ask(

@@ -364,22 +364,22 @@ def readme():
     shot("missing")
     note_boxes("boxes")
     yield from use_python()
-    choose("sample", "HIGH")
+    choose("sample", "STANDARD")
     yield 3
     shot("ready")
     start()
-    yield from d.until(working(0.3), 900)
+    yield from d.until(working(0.45), 900)
     yield 0.3
     shot("running")
     yield from d.until(idle, 900)
     assert session().outcome.kind == "done", session().outcome
     view = d.view3d()["area"].spaces.active
-    view.shading.color_type = "VERTEX"
-    view.overlay.show_outline_selected = False
+    view.shading.color_type, view.shading.studio_light = "VERTEX", "paint.sl"
+    view.overlay.show_outline_selected, view.lens = False, 85
     look_from("FRONT")
     with bpy.context.temp_override(**d.view3d()):
-        bpy.ops.view3d.view_orbit(angle=0.6, type="ORBITLEFT")
-        bpy.ops.view3d.view_orbit(angle=0.2, type="ORBITUP")
+        bpy.ops.view3d.view_orbit(angle=0.45, type="ORBITLEFT")
+        bpy.ops.view3d.view_orbit(angle=0.1, type="ORBITUP")
         view.region_3d.view_perspective = "PERSP"
     yield 2
     shot("done")

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make the README's pictures anew: the panel in a real Blender's window, and the sample person.
+
+    python3 scripts/docs_pictures.py --tools FOLDER --blender FOLDER
+
+FOLDERs as for scripts/test_blender.py: the one of run-gui-blender and gui_driver.py, and a Blender made by
+setup-gui-blender. Takes the weights and the sample picture that are here now. Writes docs/*.jpg and nothing
+else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from build import build
+from project_environment import ROOT, ensure_environment, here_is_enough, replace_process, run_guarded
+
+DOCS = ROOT / "docs"
+STEPS = ROOT / "tests" / "blender" / "window" / "steps.py"
+SAMPLE = ROOT / "scripts" / "sample.png"
+PANEL_HEIGHT = 530  # pixels of the sidebar that say something
+
+
+def main() -> int:
+    """Make all of them; 0 when they are there."""
+    if not here_is_enough():
+        return replace_process(ensure_environment("run"), [__file__, *sys.argv[1:]])
+    parser = argparse.ArgumentParser(description="Make the README's pictures anew.")
+    parser.add_argument("--tools", type=Path, required=True, help="folder of run-gui-blender")
+    parser.add_argument("--blender", type=Path, required=True, help="folder that setup-gui-blender made")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="pifuhd_docs_") as made:
+        work = Path(made)
+        if status := _take(options.tools.resolve(), options.blender.resolve(), work):
+            return status
+        _crop(work / "shots")
+        preview = [sys.executable, str(ROOT / "scripts" / "reconstruct.py"), str(SAMPLE)]
+        preview += ["-o", str(work / "sample.glb"), "--preview", str(work / "sample.png")]
+        if status := subprocess.run(preview, check=False).returncode:
+            return status
+        _save(work / "sample.png", DOCS / "sample.jpg", widest=1600)
+    return 0
+
+
+def _take(tools: Path, blender: Path, work: Path) -> int:
+    """Play the scenario that takes the pictures; the shots lie in work/shots."""
+    pictures = work / "Pictures"
+    pictures.mkdir()
+    (work / "shots").mkdir()
+    shutil.copy2(SAMPLE, pictures)
+    command = [str(tools / "run-gui-blender"), "-t", "1800", str(blender), "--factory-startup"]
+    surroundings = {
+        "STEPS": "readme",
+        "BLENDER_TOOLS": str(tools),
+        "OUT": str(work / "shots"),
+        "ZIP": str(build(work)),
+        "PICTURES": str(pictures),
+        "PYTHON": sys.executable,
+    }
+    return subprocess.run(
+        [*command, "--python", str(STEPS)], env={**os.environ, **surroundings}, check=False
+    ).returncode
+
+
+def _crop(shots: Path) -> None:
+    """Three panels beside each other, the one without an engine, and the finished view."""
+    from PIL import Image
+
+    boxes = json.loads((shots / "boxes.json").read_text(encoding="utf-8"))
+    x, y, width, height = boxes["UI"]
+    panel = (x, y, x + width, y + min(height, PANEL_HEIGHT))
+    sides = [
+        Image.open(shots / f"{name}.png").convert("RGB").crop(panel) for name in ("ready", "running", "done")
+    ]
+    gap = 8
+    row = Image.new("RGB", (3 * width + 2 * gap, panel[3] - panel[1]), "white")
+    for number, side in enumerate(sides):
+        row.paste(side, (number * (width + gap), 0))
+    row.save(DOCS / "panel.jpg", quality=88, optimize=True)
+    lacking = Image.open(shots / "missing.png").convert("RGB").crop((x, y, x + width, y + 200))
+    lacking.save(DOCS / "install.jpg", quality=88, optimize=True)
+    _save(shots / "done.png", DOCS / "window.jpg", widest=1280)
+
+
+def _save(picture: Path, target: Path, *, widest: int) -> None:
+    from PIL import Image
+
+    image = Image.open(picture).convert("RGB")
+    if image.width > widest:
+        image = image.resize((widest, round(image.height * widest / image.width)), Image.Resampling.LANCZOS)
+    image.save(target, quality=85, optimize=True)
+
+
+if __name__ == "__main__":
+    run_guarded(main)

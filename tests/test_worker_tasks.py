@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from pifuhd_blender import worker_tasks
 from pifuhd_blender.engine.checkpoint import open_weights, save_weights
+from pifuhd_blender.engine.column_query import ColumnQuery
 from pifuhd_blender.engine.errors import Cancelled, EngineError, UnusableInput
 from pifuhd_blender.engine.memory import OutOfMemory
 from pifuhd_blender.engine.model import MultiLevelPIFu
@@ -84,11 +85,11 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def pillar(monkeypatch: pytest.MonkeyPatch) -> None:
-    def query(_model: MultiLevelPIFu, points: Tensor, *_features: object) -> Tensor:
-        inside = (points[0].abs() < torch.tensor([0.3, 0.7, 0.2])[:, None]).all(0)
-        return inside.float()[None]
+    def answer(_query: ColumnQuery, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        u, v, w = np.abs(points).T
+        return ((u < 0.3) & (v < 0.7) & (w < 0.2)).astype(np.float32)
 
-    monkeypatch.setattr(MultiLevelPIFu, "query", query)
+    monkeypatch.setattr(ColumnQuery, "__call__", answer)
 
 
 def reconstruction(photo: Path, model: Path, target: Path, **settings: Any) -> Job:  # noqa: ANN401 - likewise

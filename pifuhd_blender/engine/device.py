@@ -5,7 +5,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from .errors import EngineError
 
@@ -16,6 +19,7 @@ __all__ = [
     "free_cached_memory",
     "peak_device_memory",
     "reset_peak_device_memory",
+    "upload",
     "wait_for",
 ]
 
@@ -44,6 +48,17 @@ def choose_device(choice: DeviceChoice) -> str:
             f"{build} finds no {choice} device here; choose 'auto' or 'cpu', or check the driver."
         )
     return choice
+
+
+def upload(array: NDArray[np.generic], device: torch.device | str) -> Tensor:
+    """An array as a tensor on the device; to a card without waiting until it has arrived there.
+
+    Work queued behind it finds it there; the pinned copy that it comes from is torch's to keep till then.
+    """
+    tensor = torch.from_numpy(np.ascontiguousarray(array))
+    if torch.device(device).type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def wait_for(device: str) -> None:

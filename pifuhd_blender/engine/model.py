@@ -218,14 +218,28 @@ class MultiLevelPIFu(nn.Module):
             (B, n) in [0, 1], float32.
         """
         logits = self.query_logits(points, coarse, fine)
-        if logits.fine is None:
-            answer, config = logits.coarse, self.config.coarse
-        else:
-            answer, config = logits.fine, self._fine()
-        answer = answer.float()
-        if coarse.depth is not None and self.config.depth_margin is not None:
-            depth = self._sample(coarse.depth, points[:, :2])
+        answer = logits.coarse if logits.fine is None else logits.fine
+        depth = None if coarse.depth is None else self.sample(coarse.depth, points[:, :2])
+        return self.occupancy(answer, points, depth, fine=logits.fine is not None)
+
+    def occupancy(self, logits: Tensor, points: Tensor, depth: Tensor | None, *, fine: bool) -> Tensor:
+        """Logits (B, n) to occupancy (B, n), float32: nothing outside the box or past the depth maps.
+
+        Parameters
+        ----------
+        logits : Tensor
+            (B, n), before any mask.
+        points : Tensor
+            (B, 3, n).
+        depth : Tensor, optional
+            (B, 2, n) depth maps sampled at the points, of a model that has such.
+        fine : bool
+            Whether the fine level gave the logits.
+        """
+        answer = logits.float()
+        if depth is not None and self.config.depth_margin is not None:
             answer = torch.minimum(answer, depth_bound(depth, points[:, 2:], self.config.depth_margin))
+        config = self._fine() if fine else self.config.coarse
         inside = (points[:, : len(config.box_mask)].abs() <= 1).all(1)  # (B, n)
         return torch.sigmoid(answer) * inside
 
@@ -240,25 +254,58 @@ class MultiLevelPIFu(nn.Module):
         No box mask is applied.
         """
         uv, w = points[:, :2], points[:, 2:]
-        inputs = [self._sample(coarse.local, uv)]
-        differences = None
-        if coarse.context is not None:
-            inputs.append(self._sample(coarse.context, uv))
-        inputs.append(encode_depth(w, self.config.depth, self.config.depth_scale))
-        if coarse.depth is not None:
-            differences = depth_differences(self._sample(coarse.depth, uv), w)
-            inputs.append(differences)
-        logits, phi = self._level("coarse").mlp(torch.cat(inputs, 1))
+        depth = None if coarse.depth is None else self.sample(coarse.depth, uv)
+        own, differences = self.depth_inputs(w, depth)
+        logits, phi = self.mlp("coarse")(torch.cat([*self.image_inputs(coarse, uv), own], 1))
         if fine is None:
             return PointLogits(logits[:, 0], None, phi)
 
-        inputs = [self._sample(fine.local, uv), phi]
-        if fine.normals is not None:
-            inputs.append(self._sample(fine.normals, uv))
-        if isinstance(self._fine().filter, UNetConfig) and differences is not None:
-            inputs.append(differences[:, :5])  # without the thickness, which phi carries
-        fine_logits, _ = self._level("fine").mlp(torch.cat(inputs, 1))
+        local, *normals = self.image_inputs(fine, uv)
+        inputs = [local, phi, *normals]
+        if differences is not None:
+            inputs.append(differences)
+        fine_logits, _ = self.mlp("fine")(torch.cat(inputs, 1))
         return PointLogits(logits[:, 0], fine_logits[:, 0], phi)
+
+    def image_inputs(self, features: CoarseFeatures | FineFeatures, uv: Tensor) -> list[Tensor]:
+        """What a level's MLP sees of the picture at (B, 2, n): its maps' samples, each (B, C, n)."""
+        wide = features.context if isinstance(features, CoarseFeatures) else features.normals
+        return [self.sample(map_, uv) for map_ in (features.local, wide) if map_ is not None]
+
+    def depth_inputs(self, w: Tensor, depth: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """What the MLPs see of points' depths.
+
+        Parameters
+        ----------
+        w : Tensor
+            (B, 1, n).
+        depth : Tensor, optional
+            (B, 2, n) depth maps sampled at the points, of a model that has such.
+
+        Returns
+        -------
+        coarse : Tensor
+            (B, k, n): the encoding and, with depth maps, the six differences.
+        fine : Tensor or None
+            (B, 5, n): the differences that the fine MLP gets, of a U-Net level.
+        """
+        encoded = encode_depth(w, self.config.depth, self.config.depth_scale)
+        if depth is None:
+            return encoded, None
+        differences = depth_differences(depth, w)
+        fine = self.config.fine is not None and isinstance(self.config.fine.filter, UNetConfig)
+        # the fine one's are without the thickness, which phi carries
+        return torch.cat([encoded, differences], 1), differences[:, :5] if fine else None
+
+    def sample(self, features: Tensor, uv: Tensor) -> Tensor:
+        """Samples (B, C, n) of a feature map at (B, 2, n), the way that this model's maps are sampled."""
+        return sample_features(
+            features, uv, align_corners=self.config.align_corners, padding=self.config.padding
+        )
+
+    def mlp(self, part: Literal["coarse", "fine"]) -> OccupancyMLP:
+        """The MLP of a level, loaded if need be."""
+        return self._level(part).mlp
 
     def _level(self, part: Literal["coarse", "fine"]) -> _Level:
         return cast("_Level", self.part(part))
@@ -267,11 +314,6 @@ class MultiLevelPIFu(nn.Module):
         if self.config.fine is None:
             raise EngineError("This model has no fine level; ask it without fine features.")
         return self.config.fine
-
-    def _sample(self, features: Tensor, uv: Tensor) -> Tensor:
-        return sample_features(
-            features, uv, align_corners=self.config.align_corners, padding=self.config.padding
-        )
 
 
 class _Level(nn.Module):
@@ -317,7 +359,7 @@ def _build_filter(config: HourglassConfig | UNetConfig) -> nn.Module:
     if config.context:
         if config.stem != DepthFilter.STEM:
             raise EngineError(f"The coarse filter's stem is {DepthFilter.STEM}, not {config.stem}.")
-        return DepthFilter(config.widths, config.blocks, config.features, config.context)
+        return DepthFilter(config.widths, config.blocks, config.features, config.context, config.sharp)
     return _DetailFilter(config)
 
 

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from . import cleanup, peak_memory
 from .camera import Subject, box_to_world, crop_subject, frame_person
 from .colour import colour_vertices
+from .column_query import ColumnQuery
 from .device import (
     DeviceChoice,
     choose_device,
@@ -277,14 +278,10 @@ class _Run:
         self.held.leave(part, always=self.effort.chunk_scale < 1)
 
     def _surface(self, model: MultiLevelPIFu, features: _Features, subject: Subject) -> Surface:
-        def occupancy(points: NDArray[np.float32]) -> NDArray[np.float32]:
-            asked = torch.from_numpy(points).to(self.effort.device).T[None]  # (1, 3, n)
-            return model.query(asked, features.coarse, features.fine)[0].float().cpu().numpy()
-
         chunk = int(_CHUNK[self.effort.device.split(":")[0]] * self.effort.chunk_scale)
         with self._stage("surface", "Finding the surface") as progress:
             surface = extract_surface(
-                occupancy,
+                ColumnQuery(model, features.coarse, features.fine),
                 self.settings.resolution,
                 silhouette=subject.matte_512 > 0.5,
                 progress=progress,

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -22,6 +23,7 @@ from pifuhd_blender.engine import held_model
 from pifuhd_blender.engine import reconstruct as module
 from pifuhd_blender.engine.camera import frame_person
 from pifuhd_blender.engine.checkpoint import load_model, save_weights
+from pifuhd_blender.engine.column_query import ColumnQuery
 from pifuhd_blender.engine.errors import Cancelled, EngineError, UnusableInput
 from pifuhd_blender.engine.matting import find_matte
 from pifuhd_blender.engine.model import MultiLevelPIFu
@@ -37,7 +39,7 @@ from tests.engine.official_fixtures import SMALL
 SIDE = 400  # pixels of the photo, which shows the body's box
 RED, BLUE = (200, 40, 40), (40, 40, 200)
 DRAFT = Settings(resolution=128)
-STAGES = ["photo", "matte", "model", "normals", "features", "surface", "mesh", "colours"]
+STAGES = ["photo", "matte", "model", "normals", "features", "surface", "mesh", "relief", "colours"]
 SOON = 0.3  # seconds: what the project promises for stopping
 
 
@@ -84,15 +86,15 @@ def body(monkeypatch: pytest.MonkeyPatch, photo: Path) -> list[int]:
     box = frame_person(find_matte(load_photo(photo)))
     asked: list[int] = []
 
-    def query(_model: MultiLevelPIFu, points: Tensor, *_features: object) -> Tensor:
-        u, v, w = points[0].double().numpy()
+    def answer(_query: ColumnQuery, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        u, v, w = points.T.astype(np.float64)
         scale = box.width / SIDE
         x = u * scale + (2 * box.x + box.width) / SIDE - 1
         y = -(v * scale + (2 * box.y + box.height) / SIDE - 1)
         asked.append(len(u))
-        return torch.from_numpy(occupancy(np.stack([x, y, w * scale], 1)))[None]
+        return occupancy(np.stack([x, y, w * scale], 1)).astype(np.float32)
 
-    monkeypatch.setattr(MultiLevelPIFu, "query", query)
+    monkeypatch.setattr(ColumnQuery, "__call__", answer)
     return asked
 
 
@@ -231,14 +233,14 @@ def test_after_a_stop_it_works_as_before(reconstructor: Reconstructor, photo: Pa
 def test_memory_that_runs_out_ends_in_smaller_chunks_and_a_warning(
     reconstructor: Reconstructor, photo: Path, body: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = MultiLevelPIFu.query
+    real = ColumnQuery.__call__
 
-    def query(model: MultiLevelPIFu, points: Tensor, *features: object) -> Tensor:
-        if points.shape[2] > 5000:
+    def answer(query: ColumnQuery, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        if len(points) > 5000:
             raise RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: not enough memory")
-        return real(model, points, *features)  # pyright: ignore[reportArgumentType]
+        return real(query, points)
 
-    monkeypatch.setattr(MultiLevelPIFu, "query", query)
+    monkeypatch.setattr(ColumnQuery, "__call__", answer)
 
     result = reconstructor.reconstruct(photo, DRAFT)
 

@@ -7,7 +7,7 @@ Imports torch only; knows nothing of pictures, cameras or files, and never sampl
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Literal
+from typing import Literal, cast
 
 from torch import Tensor, cat, nn
 from torch.nn import functional as F
@@ -60,6 +60,11 @@ class OccupancyMLP(nn.Module):
             self.norms.extend(nn.GroupNorm(NORM_GROUPS, width) for width in channels[1:-1])
         elif norm == "batch":
             self.norms.extend(nn.BatchNorm1d(width) for width in channels[1:-1])
+
+    @property
+    def layers(self) -> list[nn.Conv1d]:
+        """The layers, in order."""
+        return [cast("nn.Conv1d", layer) for layer in self.filters]
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Evaluate every point on its own.

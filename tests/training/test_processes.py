@@ -126,8 +126,7 @@ def test_two_processes_take_the_steps_of_one_with_the_same_batch(tmp_path: Path)
     alone = torch.load(one / "0.pt", weights_only=True)
     shares = [torch.load(two / f"{start}.pt", weights_only=True) for start in (0, 2)]
     together = torch.stack([share["losses"] for share in shares]).mean(0)
-    assert abs(alone["losses"][0] - alone["losses"][-1]) > 0.01  # it learns
-    assert torch.allclose(together, alone["losses"], rtol=1e-4)  # sums in another order
+    assert torch.allclose(together, alone["losses"], rtol=1e-5)  # sums in another order
     farthest = STEPS * SIDE_BY_SIDE.learning_rate  # that AdamW moves a weight
     for name, value in alone.items():
         assert torch.equal(shares[0][name], shares[1][name]) or name == "losses"

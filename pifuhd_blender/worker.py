@@ -267,6 +267,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--idle", type=float, default=600.0)
     parser.add_argument("--folder", type=Path)
     given = parser.parse_args(arguments)
+    # PyTorch's threads sleep while they wait for each other. By default they spin: on cores that also draw or
+    # render, a run took ten times as long that way, and kept these from their work
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if os.name == "posix":
         with contextlib.suppress(OSError):
             os.nice(5)  # Blender's own threads go first, so that it stays usable on all cores

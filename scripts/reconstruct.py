@@ -58,6 +58,7 @@ def main(arguments: list[str]) -> int:
             os.environ[AGAIN] = "1"
             return replace_process(ensure_environment("run"), [__file__, *arguments])
         logging.basicConfig(level=logging.INFO if options.debug else logging.CRITICAL)
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in worker.py, and read when torch is loaded
         # Only now: it loads torch, which takes seconds and is not there in every Python
         from photos_to_files import reconstruct_all
 

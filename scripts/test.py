@@ -41,7 +41,8 @@ def main() -> int:
         "pyright": [python, "-m", "pyright", "--pythonpath", python],
         "pytest": [python, "-m", "pytest", *for_pytest],
     }
-    surroundings = {**os.environ, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}  # no news of later versions
+    # No news of later versions; and threads that sleep while they wait, as in worker.py
+    surroundings = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
     outcomes: dict[str, tuple[int, float]] = {}
     for name in chosen.only or CHECKS:
         print(f"\n== {name}", flush=True)

@@ -124,7 +124,9 @@ class ProcessTree:
 
 def _start_options() -> dict[str, Any]:
     if sys.platform == "win32":
-        return {"creationflags": CREATE_SUSPENDED | subprocess.CREATE_NO_WINDOW}
+        # Below Blender's own threads, so that it stays usable on all cores (worker.py does so elsewhere)
+        quietly = subprocess.CREATE_NO_WINDOW | subprocess.BELOW_NORMAL_PRIORITY_CLASS
+        return {"creationflags": CREATE_SUSPENDED | quietly}
     # A session of its own: one signal reaches the whole tree, and Ctrl-C in Blender's terminal does not
     return {"start_new_session": True}
 

@@ -28,7 +28,7 @@ __all__ = ["Sample", "SampleStream", "SubjectSet"]
 Sample = dict[str, NDArray[np.float32]]
 """What :meth:`SubjectSet.sample` gives, by name."""
 
-CACHE_SIZE = 320  # pixels; whole-frame stages read pictures at this size without decoding a PNG
+CACHE_SIZES = 160, 320  # pixels; whole-frame stages read pictures at these sizes without decoding a PNG
 RIM = 4  # cells of a 128 depth map that the target reaches beyond the silhouette
 
 
@@ -68,26 +68,35 @@ class SubjectSet:
             self._shards[path] = Shard.read(path)
         return self._shards[path]
 
-    def picture(self, shard: Shard, view: int, size: int) -> NDArray[np.uint8]:
-        """(S, S, 10) as :func:`.shard_file.read_pictures`; the original if ``size`` is beyond the cache's."""
-        if size > CACHE_SIZE:
-            return read_pictures(shard.path, [view])[0]
-        if shard.path not in self._cached:
-            self._cached[shard.path] = self._cache(shard)
-        return self._cached[shard.path][view]
+    def picture(self, shard: Shard, view: int, size: float) -> NDArray[np.uint8]:
+        """(S, S, 10) as :func:`.shard_file.read_pictures`; S is the least there is with at least ``size``."""
+        for cached in CACHE_SIZES:
+            if size <= cached:
+                return self._pictures(shard, cached)[view]
+        return read_pictures(shard.path, [view])[0]
 
-    def _cache(self, shard: Shard) -> NDArray[np.uint8]:
-        folder = self.folder / "cache"
-        folder.mkdir(exist_ok=True)
-        path = folder / f"{shard.path.stem}.{CACHE_SIZE}.npy"
-        if not path.exists():
-            pictures = read_pictures(shard.path, range(len(shard.views)))
-            small = np.stack([_shrink(picture, CACHE_SIZE) for picture in pictures])
-            partial = path.with_suffix(f".{os.getpid()}.part")  # two trainings may fill the cache at once
-            with partial.open("wb") as file:
-                np.save(file, small)
-            partial.replace(path)
-        return np.load(path, mmap_mode="r")
+    def _pictures(self, shard: Shard, size: int) -> NDArray[np.uint8]:
+        """All pictures of a subject (views, size, size, 10), from a file in the cache, made if missing."""
+        path = self.folder / "cache" / f"{shard.path.stem}.{size}.npy"
+        if path not in self._cached:
+            if not path.exists():
+                self._make(path, shard, size)
+            self._cached[path] = np.load(path, mmap_mode="r")
+        return self._cached[path]
+
+    def _make(self, path: Path, shard: Shard, size: int) -> None:
+        path.parent.mkdir(exist_ok=True)
+        larger = next((cached for cached in CACHE_SIZES if cached > size), None)
+        pictures = (
+            read_pictures(shard.path, range(len(shard.views)))
+            if larger is None
+            else self._pictures(shard, larger)
+        )
+        small = np.stack([_shrink(picture, size) for picture in pictures])
+        partial = path.with_suffix(f".{os.getpid()}.part")  # two trainings may fill the cache at once
+        with partial.open("wb") as file:
+            np.save(file, small)
+        partial.replace(path)
 
     def sample(
         self,
@@ -128,7 +137,7 @@ class SubjectSet:
         """
         shard = self.shard(number)
         framing = Framing() if rng is None else Framing.random(rng, zoom)
-        picture = self.picture(shard, view, round(size * zoom))
+        picture = self.picture(shard, view, size * framing.scale)
         if picture.shape[0] >= 2 * size * framing.scale:  # bilinear warping alone would alias
             picture = _shrink(picture, picture.shape[0] // 2)
         warped = framing.warp(picture, size).astype(np.float32) / 255

@@ -26,7 +26,7 @@ def test_a_plain_sample_is_the_ball(ball: SubjectSet) -> None:
     assert sample["back"][:, 64, 64] == pytest.approx([0, 0, -1], abs=0.03)
     right = sample["front"][:, 64, 64 + 35]
     assert right[0] == pytest.approx((35.5 / 64) * HALF / RADIUS, abs=0.03)
-    assert sample["depth"][:, 16, 16] == pytest.approx([RADIUS / HALF, -RADIUS / HALF], abs=0.01)
+    assert sample["depth"][:, 32, 32] == pytest.approx([RADIUS / HALF, -RADIUS / HALF], abs=0.01)
     assert np.abs(sample["image"][:, ~mask & (sample["matte"][0] == 0)]).max() < 0.01  # grey is 0
 
 
@@ -38,10 +38,10 @@ def test_points_follow_the_picture(ball: SubjectSet, zoom: float) -> None:
         sample = ball.sample(0, 0, 128, rng, points=600, zoom=zoom)
         u, v, w = sample["points"]
         counted = sample["weights"] > 0
-        cell = np.clip(((np.stack([v, u]) + 1) * 16).astype(int), 0, 31)
+        cell = np.clip(((np.stack([v, u]) + 1) * 32).astype(int), 0, 63)
         front, back = sample["depth"][:, cell[0], cell[1]]
         thick = front - back
-        # A cell is 1/16 wide and the ball steep at its rim: only what is clear of the surface is compared
+        # A cell is 1/32 wide and the ball steep at its rim: only what is clear of the surface is compared
         clear = counted & (np.minimum(abs(w - front), abs(w - back)) > 0.15) & (thick > 0.4)
         between = (w < front) & (w > back)
         assert clear.sum() > 20

@@ -147,10 +147,10 @@ def _blender(blender: str, *arguments: str) -> None:
     """One of Blender's extension commands; its complaint becomes ours."""
     command = [blender, "--command", "extension", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    told = (done.stdout + done.stderr).strip()
+    told = done.stdout.strip()
     if done.returncode:
-        raise BuildProblem(f"Blender refuses it ({arguments[0]}): {told}")
-    print(told.splitlines()[-1] if told else f"{arguments[0]}: fine")
+        raise BuildProblem(f"Blender refuses it ({arguments[0]}): {f'{told} {done.stderr}'.strip()}")
+    print(told.splitlines()[-1] if told else f"Blender's {arguments[0]}: fine")
 
 
 def main() -> int:

@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--true-normals", action="store_true", help="give the model the true normals instead of its own"
     )
+    parser.add_argument("--relief", type=float, help="how far the mesh follows the normals, 0 to 2")
     parser.add_argument("--sheet", type=Path, help="contact sheet, PNG; one row a person, first view")
     parser.add_argument("--report", type=Path, help="every view's figures, JSON")
     return parser
@@ -72,7 +73,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     sheet = ContactSheet()
     found = evaluate_people(
         model, arguments.data, arguments.people, resolution=arguments.resolution,
-        true_normals=arguments.true_normals, shown=sheet.add if arguments.sheet else None,
+        true_normals=arguments.true_normals, relief=arguments.relief,
+        shown=sheet.add if arguments.sheet else None,
     )  # fmt: skip
     results = list(tqdm(found, unit="view"))
     table = summary(results)

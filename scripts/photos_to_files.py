@@ -109,6 +109,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         box=Box(*options.box) if options.box else None,
         unseen=options.unseen,
         smoothing=options.smoothing,
+        relief=options.relief,
         face_budget=options.faces,
     )
 

@@ -181,6 +181,7 @@ def _ask(
                 "box": options.box,
                 "unseen": options.unseen,
                 "smoothing": options.smoothing,
+                "relief": options.relief,
                 "face_budget": options.faces,
             },
             target=str(arrays),

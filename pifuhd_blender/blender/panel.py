@@ -159,6 +159,7 @@ def _draw_options(layout: bpy.types.UILayout, settings: PIFUHD_PG_settings) -> N
     body.prop(settings, "place")
     body.prop(settings, "matte")
     body.prop(settings, "smoothing")
+    body.prop(settings, "relief")
     body.prop(settings, "normal_maps", text="Normal Maps")
 
 

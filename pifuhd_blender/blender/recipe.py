@@ -49,6 +49,7 @@ def recall(thing: bpy.types.Object, settings: PIFUHD_PG_settings) -> None:
     qualities = {resolution: quality for quality, resolution in QUALITIES.items()}
     settings.quality = qualities.get(notes.get("resolution", 0), settings.quality)
     settings.height_m = float(notes.get("height_m", settings.height_m))
+    settings.relief = float(notes.get("relief", settings.relief))
     settings.smoothing = int(notes.get("smoothing", settings.smoothing))
     budget = int(notes.get("face_budget", 0))
     settings.limit_faces = budget > 0

@@ -126,6 +126,15 @@ class PIFUHD_PG_settings(bpy.types.PropertyGroup):
         max=50,
         soft_max=10,
     )
+    relief: FloatProperty(
+        name="Relief",
+        description="How far the surface follows the normals seen in the picture; 0 leaves it as it is",
+        default=1.0,
+        min=0.0,
+        max=2.0,
+        step=10,
+        precision=2,
+    )
     normal_maps: BoolProperty(
         name="Normal Maps as Images",
         description="Also keep the front and back normal maps that the model saw, as images in this file",
@@ -152,5 +161,6 @@ def engine_settings(settings: PIFUHD_PG_settings) -> dict[str, Any]:
         "matte": settings.matte.lower(),
         "unseen": settings.unseen.lower(),
         "smoothing": int(settings.smoothing),
+        "relief": round(float(settings.relief), 4),
         "face_budget": int(settings.face_budget) if settings.limit_faces else None,
     }

@@ -9,6 +9,7 @@ Imports numpy, scipy and fast-simplification. Never here: files, pictures, frame
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import fast_simplification
 import numpy as np
@@ -19,7 +20,7 @@ from scipy.spatial import KDTree
 
 from .mesh import Mesh, face_crosses, is_watertight, open_edges, volume
 
-__all__ = ["close_holes", "main_component", "orient_outward", "simplify", "smooth"]
+__all__ = ["clean", "close_holes", "main_component", "orient_outward", "simplify", "smooth"]
 
 # Taubin, "A signal processing approach to fair surface design" (1995): a shrinking step and a slightly larger
 # growing one; waves longer than the pass band 1 / 0.5 - 1 / 0.53 = 0.113 keep their size.
@@ -27,6 +28,24 @@ _SHRINK, _GROW = 0.5, -0.53
 _FARTHEST = 0.5
 """No vertex is smoothed away by more than this share of the median edge, half a voxel of a fresh surface:
 steps of the lattice go, what the lattice resolved stays."""
+
+
+def clean(mesh: Mesh, rounds: int, pause: Callable[[], None] = lambda: None) -> Mesh:
+    """Make a fresh surface one closed piece, smoothed, wound outward; in the frame it comes in.
+
+    Parameters
+    ----------
+    rounds
+        Of smoothing; 0 for none.
+    pause
+        Called between the steps; may raise to stop.
+    """
+    mesh = close_holes(main_component(mesh))
+    pause()
+    if rounds:
+        mesh = smooth(mesh, rounds)
+        pause()
+    return orient_outward(mesh)
 
 
 def main_component(mesh: Mesh) -> Mesh:

@@ -44,6 +44,7 @@ from .model import CoarseFeatures, FineFeatures, MultiLevelPIFu
 from .model_config import Part
 from .photo import Photo, load_photo
 from .progress import Report, Stages, part_of
+from .relief import add_relief
 from .result import Result
 from .settings import Settings
 from .stage_times import StageTimes
@@ -196,7 +197,20 @@ class _Run:
         del features
         free_cached_memory(self.effort.device)
         with self._stage("mesh", "Cleaning the mesh"):
-            mesh = self._clean(Mesh(surface.vertices, surface.faces))
+            mesh = cleanup.clean(Mesh(surface.vertices, surface.faces), self.settings.smoothing, self._poll)
+        with self._stage("relief", "Carving the relief") as progress:
+            mesh = add_relief(
+                mesh,
+                front,
+                back,
+                subject.matte_512,
+                self.settings.relief,
+                progress=progress,
+                cancelled=self.asked,
+            )
+        if self.settings.face_budget is not None:
+            with self._stage("mesh", "Reducing the faces"):
+                mesh = cleanup.orient_outward(cleanup.simplify(mesh, self.settings.face_budget))
         with self._stage("colours", "Colouring the mesh"):
             colours = None
             if self.settings.colours:
@@ -292,17 +306,6 @@ class _Run:
             if features.fine is not None:
                 self._leave("fine")
         return surface
-
-    def _clean(self, mesh: Mesh) -> Mesh:
-        """One closed piece, smoothed and of few enough faces; in the frame it comes in."""
-        mesh = cleanup.close_holes(cleanup.main_component(mesh))
-        self._poll()
-        if self.settings.smoothing:
-            mesh = cleanup.smooth(mesh, self.settings.smoothing)
-            self._poll()
-        if self.settings.face_budget is not None:
-            mesh = cleanup.simplify(mesh, self.settings.face_budget)
-        return cleanup.orient_outward(mesh)
 
 
 def _to_picture(normals: Tensor) -> NDArray[np.float32]:

@@ -19,12 +19,13 @@ STAGE_SECONDS = {
     "features": 2.0,
     "surface": 6.0,
     "mesh": 1.0,
+    "relief": 0.5,
     "colours": 0.5,
 }
 _HEAVY_FACTORS = {"model": 3.0, "normals": 12.0, "features": 20.0, "surface": 8.0}
 # What is counted grows with the surface, so with the square of the resolution
 _FINENESS_FACTORS = {128: 0.4, 256: 1.0, 512: 4.0, 1024: 16.0}
-_GROWING_STAGES = ("surface", "mesh", "colours")
+_GROWING_STAGES = ("surface", "mesh", "relief", "colours")
 
 
 class StageTimes:

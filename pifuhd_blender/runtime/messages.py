@@ -29,7 +29,7 @@ __all__ = [
 PROTOCOL = 1
 """Raised whenever a field changes its meaning; both ends must name the same number."""
 
-STAGES = ("start", "photo", "matte", "model", "normals", "features", "surface", "mesh", "colours")
+STAGES = ("start", "photo", "matte", "model", "normals", "features", "surface", "mesh", "relief", "colours")
 """Stages of RECONSTRUCT in their order. ``start`` is the process's own; the others are the engine's."""
 
 MAX_LINE = 1_000_000

@@ -78,7 +78,7 @@ class WorkerClient:
         model : Path or "compact"
         settings : mapping
             The engine's Settings by name (resolution, height_m, matte, box as a list of four, colours,
-            unseen, smoothing, face_budget); those left out keep their defaults.
+            unseen, smoothing, relief, face_budget); those left out keep their defaults.
         device : str
             auto, cpu, cuda or mps.
 

@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from ..engine.camera import Placement
-from ..engine.cleanup import main_component, orient_outward
+from ..engine.cleanup import clean, orient_outward
 from ..engine.errors import EngineError
 from ..engine.mesh import Mesh
 from ..engine.model import MultiLevelPIFu
+from ..engine.relief import add_relief
+from ..engine.settings import Settings
 from ..engine.surface import extract_surface
 from .dataset import Sample, SubjectSet
 from .metrics import SurfaceDistance, intersection_over_union, mean_angle, surface_distance
@@ -96,6 +98,10 @@ class _Answer:
         predicted = model.normals(image, matte)
         self.front, self.back = (side[0].cpu().numpy() for side in predicted)
         used = (front, back) if true_normals else predicted
+        self._used_front, self._used_back = (
+            side[0].permute(1, 2, 0).contiguous().cpu().numpy() for side in used
+        )
+        self._matte = sample["matte"][0]
         self._model = model
         self._coarse = model.coarse_features(image, matte, *used)
         self._fine = None
@@ -108,14 +114,18 @@ class _Answer:
         batch = torch.from_numpy(np.ascontiguousarray(points.T, np.float32))[None].to(self._model.device)
         return self._model.query(batch, self._coarse, self._fine)[0].cpu().numpy()
 
-    def mesh(self, placement: Placement, resolution: int, mask: NDArray[np.bool_]) -> Mesh | None:
-        """The largest piece of the surface in the world, or None where there is no surface."""
+    def mesh(
+        self, placement: Placement, resolution: int, mask: NDArray[np.bool_], relief: float
+    ) -> Mesh | None:
+        """The mesh that a reconstruction makes, in the world, or None where there is no surface."""
         try:
             surface = extract_surface(self.occupancy, resolution, silhouette=mask)
         except EngineError:
             return None
-        faces = np.ascontiguousarray(surface.faces[:, ::-1])  # the placement mirrors
-        return main_component(Mesh(placement.to_world(surface.vertices), faces))
+        mesh = clean(Mesh(surface.vertices, surface.faces), Settings().smoothing)
+        mesh = add_relief(mesh, self._used_front, self._used_back, self._matte, relief)
+        faces = np.ascontiguousarray(mesh.faces[:, ::-1])  # the placement mirrors
+        return Mesh(placement.to_world(mesh.vertices), faces)
 
 
 @dataclass(frozen=True)
@@ -141,10 +151,13 @@ class _Person:
         box = view.to_box(self.shard.points[uniform].astype(np.float64))
         return intersection_over_union(answer.occupancy(box) > 0.5, self.shard.inside[uniform] > 0)
 
-    def compare(self, view: View, sample: Sample, answer: _Answer, resolution: int) -> HeldOutView:
+    def compare(
+        self, view: View, sample: Sample, answer: _Answer, resolution: int, relief: float
+    ) -> HeldOutView:
         """Measure an answer to one of the person's pictures."""
         mask = sample["mask"][0] > 0
-        ours, true = answer.mesh(self.placement(view), resolution, mask), self.true_mesh(view)
+        ours = answer.mesh(self.placement(view), resolution, mask, relief)
+        true = self.true_mesh(view)
         result = HeldOutResult(
             self.number, round(np.rad2deg(view.yaw)), self.truth.group,
             *(LOST if ours is None else surface_distance(ours, true)),
@@ -167,6 +180,7 @@ def evaluate_people(
     *,
     resolution: int = 256,
     true_normals: bool = False,
+    relief: float | None = None,
     shown: Callable[[HeldOutView], None] | None = None,
 ) -> Iterator[HeldOutResult]:
     """Reconstruct held-out people and measure, view by view.
@@ -183,6 +197,8 @@ def evaluate_people(
         Cells along each axis, a power of two.
     true_normals : bool
         Give the model the true normals instead of its own (shows what the normal nets cost).
+    relief : float, optional
+        How far the mesh follows the normals; as a reconstruction does by default.
     shown : callable, optional
         Called with every view, for pictures.
 
@@ -192,13 +208,14 @@ def evaluate_people(
         A shard is damaged, or its person is no held-out one.
     """
     subjects = SubjectSet(data, limit=people)
+    strength = Settings().relief if relief is None else relief
     for number in range(len(subjects)):
         shard = subjects.shard(number)
         person = _Person(number, shard, read_truth(shard.path))
         for k, view in enumerate(shard.views):
             sample = subjects.sample(number, k, IMAGE_SIZE, None)
             answer = _Answer(model, sample, true_normals=true_normals)
-            compared = person.compare(view, sample, answer, resolution)
+            compared = person.compare(view, sample, answer, resolution, strength)
             if shown is not None:
                 shown(compared)
             yield compared.result

@@ -26,6 +26,7 @@ STAGES = (
     ("features", "Understanding the picture"),
     ("surface", "Finding the surface"),
     ("mesh", "Cleaning the mesh"),
+    ("relief", "Carving the relief"),
     ("colours", "Colouring the mesh"),
 )
 VERTICES = {128: 5_000, 256: 30_000, 512: 120_000, 1024: 500_000}

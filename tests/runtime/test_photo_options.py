@@ -37,6 +37,7 @@ def test_choices_and_defaults_are_the_engine_s() -> None:
         defaults.unseen,
         defaults.smoothing,
     )
+    assert options.relief == defaults.relief
     assert options.faces is defaults.face_budget is None
     assert MESHES == FORMATS
     for cells in RESOLUTIONS:

@@ -154,7 +154,8 @@ def test_preview_and_report_are_written_on_request(run: Run, tmp_path: Path) -> 
 
 def test_options_become_settings(run: Run, tmp_path: Path) -> None:
     options = (
-        "--resolution 512 --box 1 2 3 4 --matte none --height 1.6 --unseen flat --smoothing 0 --faces 5000"
+        "--resolution 512 --box 1 2 3 4 --matte none --height 1.6 --unseen flat --smoothing 0 "
+        "--relief 0.5 --faces 5000"
     )
 
     status, _ = run(*photos(tmp_path, "a.png"), "-o", tmp_path, "--device", "cpu", *options.split())
@@ -167,6 +168,7 @@ def test_options_become_settings(run: Run, tmp_path: Path) -> None:
         height_m=1.6,
         unseen="flat",
         smoothing=0,
+        relief=0.5,
         face_budget=5000,
     )
 

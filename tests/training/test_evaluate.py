@@ -47,11 +47,13 @@ class _Model:
         return (0.5 + RADIUS / HALF - (points - self.centre).norm(dim=1)).clamp(0, 1)
 
 
-def _evaluated(folder: Path, model: _Model) -> list[HeldOutView]:
+def _evaluated(folder: Path, model: _Model, relief: float = 0.0) -> list[HeldOutView]:
     write_ball_shard(folder, 0, held_out=True)
     views: list[HeldOutView] = []
     results = list(
-        evaluate_people(cast("MultiLevelPIFu", model), folder, 1, resolution=64, shown=views.append)
+        evaluate_people(
+            cast("MultiLevelPIFu", model), folder, 1, resolution=64, relief=relief, shown=views.append
+        )
     )
     assert results == [view.result for view in views]
     return views
@@ -69,6 +71,16 @@ def test_the_truth_gets_full_marks(tmp_path: Path) -> None:
     # The normals of a ball lean by 45 degrees on average over its disc
     assert result.front_degrees == pytest.approx(45, abs=0.5)
     assert result.back_degrees == pytest.approx(45, abs=0.5)
+
+
+def test_the_mesh_that_is_measured_follows_the_normals(tmp_path: Path) -> None:
+    """The model's normals say that the ball is flat on both sides, so it gets worse than it is."""
+    left, followed = (_evaluated(tmp_path, _Model(), relief)[0] for relief in (0.0, 1.0))
+    assert left.ours is not None
+    assert followed.ours is not None
+    depth = [np.ptp(view.ours.vertices[:, 1]) for view in (left, followed) if view.ours is not None]
+    assert depth[1] < depth[0] - 0.01
+    assert followed.result.p2s > left.result.p2s + 0.1
 
 
 def test_a_ball_too_near_is_off_by_half_its_way(tmp_path: Path) -> None:

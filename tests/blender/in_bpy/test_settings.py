@@ -17,6 +17,7 @@ def test_the_defaults_are_the_engine_s(addon):
         "matte": "auto",
         "unseen": "mirror",
         "smoothing": 3,
+        "relief": 1.0,
         "face_budget": None,
     }
 
@@ -25,6 +26,7 @@ def test_every_choice_reaches_the_engine(addon):
     settings = bpy.context.scene.pifuhd
     settings.quality, settings.height_m, settings.matte = "ULTRA", 1.2, "NONE"
     settings.unseen, settings.smoothing, settings.limit_faces, settings.face_budget = "FLAT", 0, True, 5000
+    settings.relief = 0.5
 
     assert addon.module("settings").engine_settings(settings) == {
         "resolution": 1024,
@@ -32,6 +34,7 @@ def test_every_choice_reaches_the_engine(addon):
         "matte": "none",
         "unseen": "flat",
         "smoothing": 0,
+        "relief": 0.5,
         "face_budget": 5000,
     }
 

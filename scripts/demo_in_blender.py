@@ -225,8 +225,9 @@ def _open_tab() -> Iterator[float]:
 
 def _look_at(person: bpy.types.Object) -> None:
     place = _view3d("WINDOW")
-    shading = place["area"].spaces.active.shading
-    shading.type, shading.color_type = "SOLID", "VERTEX"
+    view = place["area"].spaces.active
+    view.shading.type, view.shading.color_type = "SOLID", "VERTEX"
+    view.overlay.show_extras = False  # the camera stands before the face
     person.select_set(True)
     with bpy.context.temp_override(**place):
         bpy.ops.view3d.view_axis(type="FRONT")

@@ -26,7 +26,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True, help="shards made by train.py data")
     parser.add_argument("--held-out", type=Path, required=True, help="the same with --held-out")
     parser.add_argument("--out", type=Path, required=True, help="where rows are kept")
-    parser.add_argument("--minutes", type=float, required=True, help="of training, each row")
+    budget = parser.add_mutually_exclusive_group(required=True)
+    budget.add_argument("--minutes", type=float, default=0, help="of training, each row")
+    budget.add_argument("--samples", type=int, default=0, help="the same in samples: equal work, not time")
     parser.add_argument("--rows", nargs="+", metavar="ROW", help="which; the paper's ten by default")
     parser.add_argument("--size", default="small", help="small (a CPU's), medium or paper")
     parser.add_argument("--normals", type=Path, default=COMPACT, help="model file whose normals rows look at")
@@ -84,6 +86,7 @@ def _ablate(arguments: argparse.Namespace) -> None:
         open_device(arguments.device),
         people=arguments.people,
         resolution=arguments.resolution,
+        samples=arguments.samples,
         seed=arguments.seed,
         threads=arguments.threads,
         workers=arguments.workers,

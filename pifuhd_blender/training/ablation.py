@@ -60,6 +60,8 @@ class Ablation:
     device : torch.device
     people, resolution : int
         Held-out people, and cells along each axis of their meshes.
+    samples : int
+        The budget in samples instead of minutes, if not 0: equal work instead of equal time.
     seed, threads, workers : int
         As in :class:`.run_config.RunConfig`.
     log_every : int
@@ -75,6 +77,7 @@ class Ablation:
     device: torch.device
     people: int = 24
     resolution: int = 256
+    samples: int = 0
     seed: int = 0
     threads: int = 1
     workers: int = 0
@@ -117,6 +120,7 @@ class Ablation:
         figures = self._measure(row)
         result = self._asked(row) | {
             "samples": {step.name: trainer.samples for step, trainer in steps},
+            "minutes": sum(trainer.elapsed for _, trainer in steps) / 60,
             "subjects": len(steps[-1][1].subjects),
             "device": self.device.type,
             "figures": figures,
@@ -133,7 +137,7 @@ class Ablation:
         """What of the question a result answers; another answer is wanted when it changes."""
         return {
             "row": row.name,
-            "minutes": self.minutes,
+            "budget": f"{self.samples:,} samples" if self.samples else f"{self.minutes:g} minutes",
             "people": self.people,
             "resolution": self.resolution,
             "normals": self.normals.name if row.normals == "predicted" else row.normals,
@@ -162,6 +166,7 @@ class Ablation:
         return RunConfig(
             part="coarse" if step.name == "alone" else step.name,
             minutes=self.minutes * step.share,
+            samples=round(self.samples * step.share),
             stages=(stage,),
             model=f"{row.name}, {size.name}",
             learning_rate=size.learning_rate,
@@ -184,7 +189,7 @@ class Ablation:
         task: Task = TASKS[step.name](config, folder.parent, self._model(row))
         trainer = Trainer(config, folder, self.data, self.device, task)
         if trainer.progress < 1:
-            log.info("%s: %s, %.1f minutes", row.name, step.name, config.minutes)
+            log.info("%s: %s", row.name, step.name)
             trainer.run()
         return trainer
 
@@ -206,6 +211,7 @@ class Ablation:
         results = evaluate_people(
             self.trained(row), self.held_out, self.people,
             resolution=self.resolution, true_normals=row.normals == "true",
+            relief=0.0,  # the surface as the levels have it: the step that lays normals onto it is no row's
         )  # fmt: skip
         views = list(results)
         table = summary(views)

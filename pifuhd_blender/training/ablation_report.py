@@ -51,26 +51,29 @@ def write_report(out: Path) -> str:
 
 
 def _table(results: list[dict[str, Any]], terms: dict[str, Any]) -> str:
-    lines = ["| | normals | " + " | ".join(title for _, title, _ in COLUMNS) + " | samples |"]
-    lines.append("|---|---|" + "---:|" * (len(COLUMNS) + 1))
+    lines = ["| | normals | " + " | ".join(title for _, title, _ in COLUMNS)]
+    lines[0] += " | samples | minutes |"
+    lines.append("|---|---|" + "---:|" * (len(COLUMNS) + 2))
     for result in results:
         row, measured = ROWS[result["row"]], result["figures"]["all"]
         cells = [
             f"{measured[key + '_mean']:.{digits}f} ({measured[key + '_median']:.{digits}f})"
             for key, _, digits in COLUMNS
         ]
-        samples = f"{sum(result['samples'].values()):,}"
-        lines.append("| " + " | ".join([row.title, row.normals, *cells, samples]) + " |")
+        cells += [f"{sum(result['samples'].values()):,}", f"{result['minutes']:.1f}"]
+        lines.append("| " + " | ".join([row.title, row.normals, *cells]) + " |")
     if not results:
         return "No row is finished.\n"
     first = results[0]
     order = sorted(results, key=lambda result: result["figures"]["all"]["p2s_mean"])
-    alike = {(r["minutes"], r["people"], r["resolution"], r["device"], r["subjects"]) for r in results}
+    alike = {
+        tuple(r[key] for key in ("budget", "people", "resolution", "device", "subjects")) for r in results
+    }
     note = (
         f"Means, with medians in brackets, over {first['figures']['all']['views']:.0f} views of "
         f"{first['people']} held-out people at {first['resolution']}; size {terms['size']['name']}, seed "
-        f"{terms['seed']}, {first['minutes']:g} minutes a row on one {first['device']} process or more, "
-        f"{first['subjects']} people to train with."
+        f"{terms['seed']}, {first['budget']} a row ({first['device']}), {first['subjects']} people to train "
+        "with."
     )
     if len(alike) > 1:
         note += " **Not all rows had the same terms: see their `result.json`.**"

@@ -45,6 +45,8 @@ class RunConfig:
         way, both in turn, is a run of the one and then a run of the other).
     minutes : float
         Length of the run; the learning rate falls along it as a cosine, so that each run ends annealed.
+    samples : int
+        Length in samples instead, if not 0: what a busy machine does to the clock then does not matter.
     stages : tuple of StageConfig
         Shares add up to 1.
     model : str
@@ -80,6 +82,7 @@ class RunConfig:
     minutes: float
     stages: tuple[StageConfig, ...]
     model: str = "compact"
+    samples: int = 0
     learning_rate: float = 2e-3
     warm_up: int = 500
     weight_decay: float = 1e-4

@@ -115,6 +115,8 @@ class Trainer:
     @property
     def progress(self) -> float:
         """Share of the run that is done, in [0, 1]."""
+        if self.config.samples:
+            return min(1.0, self.samples / self.config.samples)
         return min(1.0, self.elapsed / (self.config.minutes * 60))
 
     def _rate(self) -> float:
@@ -199,6 +201,8 @@ class Trainer:
             if time.monotonic() - saved > SAVE_EVERY:
                 self.save()
                 saved = time.monotonic()
+        if reports and not self.rank:
+            self._log(reports)
         self.save()
 
     def _log(self, reports: dict[str, list[float]]) -> None:

@@ -136,21 +136,21 @@ def test_two_processes_take_the_steps_of_one_with_the_same_batch(tmp_path: Path)
             assert (shares[0][name] - value).abs().mean() < 0.01 * farthest
 
 
+def _losses(maps: Tensor, mask: Tensor) -> Tensor:
+    front, back, true_front, true_back = maps
+    normals = normal_loss(front, back, true_front, true_back, mask)
+    return torch.stack([normals, depth_loss(front[:, :2], back[:, :2], mask)])
+
+
 def _share_losses(rank: int, port: int, folder: Path) -> None:
     _join(rank, port)
     torch.manual_seed(0)
     maps = torch.randn(4, 4, 3, 16, 16)
     mask = (torch.rand(4, 1, 16, 16) > torch.tensor([0.1, 0.3, 0.7, 0.9])[:, None, None, None]).float()
-    half = slice(2 * rank, 2 * rank + 2)
-    mine = torch.stack(
-        [
-            normal_loss(*(side[half] for side in maps), mask[half]),
-            depth_loss(maps[0][half, :2], maps[1][half, :2], mask[half]),
-        ]
-    )
+    mine = _losses(maps[:, 2 * rank : 2 * rank + 2], mask[2 * rank : 2 * rank + 2])
     distributed.all_reduce(mine)
-    distributed.destroy_process_group()
-    whole = torch.stack([normal_loss(*maps, mask), depth_loss(maps[0][:, :2], maps[1][:, :2], mask)])
+    distributed.destroy_process_group()  # what follows asks no other process
+    whole = _losses(maps, mask)
     torch.save({"mean": mine / 2, "whole": whole}, folder / f"{rank}.pt")
 
 

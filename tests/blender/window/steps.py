@@ -333,7 +333,7 @@ def real():
     bpy.data.objects.remove(bpy.data.objects["Cube"])
     d.view3d()["area"].spaces.active.shading.color_type = "VERTEX"
     yield 2
-    yield from gaps("idle", redrawing=True, windows=2, seconds=2)
+    yield from gaps("idle", redrawing=True, windows=2)
     for picture in sorted(PICTURES.glob("*.png"))[:10]:
         choose(picture.stem, os.environ.get("QUALITY", "STANDARD"))
         yield 1

@@ -35,6 +35,9 @@ _CALM, _WINDOW = (
     128,
     13,
 )  # pixels of the picture of flat tones, and its median: about a face or a print on a shirt
+_HEAD, _CHIN = 0.145, 0.115  # of a person's height in the picture, from the crown: where a head ends
+_CAP, _CROWN = 0.03, 0.04  # likewise: how far in from the outline, and how far down, it is hair, hat or bald
+_WIDE, _WIDEST = 0.075, 0.1  # likewise: how far to the sides of the crown a head with its hair reaches
 _TREE = 60_000  # seen vertices to choose from for hidden ones: a body at 1 cm
 _TURN = 0.15  # of the box, that a vertex facing the other way is further away for that choice
 
@@ -57,8 +60,8 @@ def colour_vertices(
         Its `image_1024` float32 (3, S, S) in [-1, 1] and `matte_1024` (S, S) in [0, 1] are used.
     unseen
         For the side away from the viewer: "mirror" takes the colour of the front at the same place in the
-        picture, "flat" the median of a wide window around it, so that a face or a print does not appear
-        again.
+        picture, but for the back of the head, which gets that of the crown instead of a second face; "flat"
+        the median of a wide window around it, so that a print does not appear again either.
 
     Returns
     -------
@@ -73,11 +76,13 @@ def colour_vertices(
     nearest = _of_first_body(vertices_box, faces, normals)
     if nearest.any() and not nearest.all():
         colours[~nearest] = _from_seen(vertices_box, normals, nearest, colours)
-    if unseen == "flat":
-        tone = _sample(_calm(photo), vertices_box)
-        share = np.clip((normals[:, 2:] - _BEHIND) / (_BEFORE - _BEHIND), 0, 1)
-        share = share * share * (3 - 2 * share)  # smooth at both ends
-        colours = tone + share * (colours - tone)
+    behind = _calm(photo) if unseen == "flat" else _with_crowned_head(photo, subject.matte_1024)
+    tone = _sample(behind, vertices_box)
+    share = np.clip((normals[:, 2:] - _BEHIND) / (_BEFORE - _BEHIND), 0, 1)
+    share = share * share * (3 - 2 * share)  # smooth at both ends
+    if unseen == "mirror":
+        share = 1 - (1 - share) * _share_of_head(vertices_box, subject.matte_1024)[:, None]
+    colours = tone + share * (colours - tone)
     return np.rint(np.clip(colours, 0, 255)).astype(np.uint8)
 
 
@@ -193,6 +198,38 @@ def _from_seen(
     weight = 1 / (distance + 1e-3) ** 2
     weight /= weight.sum(axis=1, keepdims=True)
     return np.einsum("nk,nkc->nc", weight, colours[known[which]]).astype(np.float32)
+
+
+def _share_of_head(vertices: NDArray[np.float32], matte: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How far each vertex is of the head of somebody upright, in [0, 1], (V,); hands beside it are not."""
+    rows = np.flatnonzero((matte > 0.5).any(axis=1))
+    if not len(rows):
+        return np.zeros(len(vertices), np.float32)
+    height = rows[-1] + 1 - rows[0]
+    crown = np.nonzero(matte[rows[0] : rows[0] + round(_CROWN * height) + 1] > 0.5)[1].mean()
+    at = box_to_crop(vertices, len(matte))
+    down, aside = (at[:, 1] - rows[0]) / height, np.abs(at[:, 0] - crown) / height
+    above_chin = np.clip((_HEAD - down) / (_HEAD - _CHIN), 0, 1)
+    within = np.clip((_WIDEST - aside) / (_WIDEST - _WIDE), 0, 1)
+    return (above_chin * within).astype(np.float32)
+
+
+def _with_crowned_head(photo: NDArray[np.float32], matte: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The picture (S, S, 3) with the colour along the crown's outline carried down over the whole head."""
+    rows = np.flatnonzero((matte > 0.5).any(axis=1))
+    if not len(rows):
+        return photo
+    height = rows[-1] + 1 - rows[0]
+    solid = (matte >= _SOLID).astype(np.uint8)
+    cap = (_distance_to_zero(np.pad(solid, 1))[1:-1, 1:-1] <= max(2.0, _CAP * height)) & (solid > 0)
+    cap[rows[0] + round(_CROWN * height) :] = False
+    reach = 0.3 * _HEAD * height
+    top = slice(0, min(len(photo), rows[0] + round(_HEAD * height) + 1))
+    weight = cv2.GaussianBlur(cap[top].astype(np.float32), (0, 0), reach)
+    mean = cv2.GaussianBlur(photo[top] * cap[top, :, None], (0, 0), reach)
+    result = photo.copy()
+    result[top] = mean / np.maximum(weight, 1e-12)[..., None]
+    return result
 
 
 def _calm(photo: NDArray[np.float32]) -> NDArray[np.float32]:

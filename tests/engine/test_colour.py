@@ -155,3 +155,24 @@ def test_colours_half_a_million_vertices_in_about_a_second() -> None:
     colour_vertices(surface.vertices, surface.faces, everything)
     # Processor time, which other work on the machine disturbs least
     assert (time.process_time() - began) * 500_000 / len(surface.vertices) < 2.5
+
+
+def test_the_back_of_the_head_has_no_second_face() -> None:
+    capsules = np.array([(0.0, -0.7, 0.0, 0.0, 0.4, 0.0, 0.2), (0.0, 0.72, 0.0, 0.0, 0.76, 0.0, 0.12)])
+    person = extract_surface(
+        lambda p: body_field.occupancy(p * [1, -1, 1], 0.01, capsules).astype(np.float32), 128
+    )
+    matte = shadow(*capsules)
+    grid = (np.arange(SIZE) + 0.5) / SIZE * 2 - 1
+    face = (np.abs(grid)[None, :] < 0.06) & (np.abs(-grid[:, None] - 0.72) < 0.05)
+    print_ = (np.abs(grid)[None, :] < 0.06) & (np.abs(grid)[:, None] < 0.06)
+    picture = np.where(matte[..., None], BLUE, GREEN)
+    picture = np.where(face[..., None], RED, np.where(print_[..., None], WHITE, picture))
+    colours = colour_vertices(person.vertices, person.faces, subject(picture, matte), "mirror")
+    u, v, _ = person.vertices.T
+    front = vertex_normals(person.vertices, person.faces)[:, 2] > 0
+    at_face = (np.abs(u) < 0.04) & (np.abs(-v - 0.72) < 0.03)
+    assert is_like(colours[at_face & front], RED).all()
+    assert is_like(colours[at_face & ~front], BLUE).all()
+    at_print = (np.abs(u) < 0.04) & (np.abs(v) < 0.04)
+    assert is_like(colours[at_print], WHITE).all()  # the rest of the back is the front, mirrored

@@ -7,7 +7,8 @@
 
 With ``--body`` every network is paid for in full, but the surface is that of an analytic body: weights made
 of noise would give a surface that fills the box. Each resolution is a process of its own, so that its peak
-of memory is its own.
+of memory is its own. ``CPU s`` are the seconds of all cores together: on a busy machine they say more than
+the clock, and on a quiet one their quotient says how many cores had work.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +68,7 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Reconstruct in this process, once cold and then warm."""
     import torch
 
-    from pifuhd_blender.engine.reconstruct import Reconstructor, Settings
+    from pifuhd_blender.engine.reconstruct import Reconstructor, Result, Settings
 
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
@@ -74,12 +76,18 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
         _answer_with_a_body()
     reconstructor = Reconstructor(arguments.model, arguments.device)
     settings = Settings(resolution=arguments.resolution[0])
-    runs = [reconstructor.reconstruct(arguments.photo, settings) for _ in range(arguments.runs)]
+    runs: list[Result] = []
+    cpu: list[float] = []
+    for _ in range(arguments.runs):
+        before = time.process_time()
+        runs.append(reconstructor.reconstruct(arguments.photo, settings))
+        cpu.append(time.process_time() - before)
     return {
         "resolution": arguments.resolution[0],
         "device": runs[0].device,
         "threads": torch.get_num_threads(),
         "seconds": [run.seconds for run in runs],
+        "cpu_seconds": cpu,
         "peak_memory_mb": max(run.peak_memory_mb for run in runs),
         "peak_device_memory_mb": runs[-1].peak_device_memory_mb,
         "points_evaluated": runs[0].evaluations,
@@ -89,9 +97,10 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _print(row: dict[str, Any]) -> None:
-    for name, seconds in (("cold", row["seconds"][0]), ("warm", row["seconds"][-1])):
+    for name, run in (("cold", 0), ("warm", -1)):
+        seconds = row["seconds"][run]
         stages = " ".join(f"{seconds.get(stage, 0):8.2f}" for stage in STAGES)
-        counted = f"{row['peak_memory_mb']:8.0f} {row['points_evaluated']:10}"
+        counted = f"{row['cpu_seconds'][run]:8.1f} {row['peak_memory_mb']:8.0f} {row['points_evaluated']:10}"
         print(f"{row['resolution']:5} {name:5}{stages} {counted}")
 
 
@@ -104,7 +113,9 @@ def main() -> int:
         print(json.dumps(_measure(arguments)))
         return 0
     print(f"{arguments.model}, {platform.machine()}, {os.cpu_count()} cores; seconds by stage, MB, points")
-    print(f"{'':11}" + " ".join(f"{stage:>8}" for stage in STAGES) + f" {'MB':>8} {'points':>10}")
+    print(
+        f"{'':11}" + " ".join(f"{stage:>8}" for stage in STAGES) + f" {'CPU s':>8} {'MB':>8} {'points':>10}"
+    )
     rows: list[dict[str, Any]] = []
     for resolution in arguments.resolution:
         command = [sys.executable, __file__, *sys.argv[1:], "--resolution", str(resolution), "--here"]

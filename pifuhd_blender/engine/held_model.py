@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from .checkpoint import load_model
-from .device import free_cached_memory
+from .device import free_cached_memory, precision_for
 from .errors import Cancelled, EngineError
 from .interruption import Asked
 from .model import MultiLevelPIFu
@@ -66,9 +66,9 @@ class HeldModel:
         if not self.sha256:
             self.sha256 = _sha256(self.path, asked)
         if self._model is None:
-            self._model = load_model(self.path, device)
+            self._model = load_model(self.path).place(device, precision_for(device))
         elif self._model.device != torch.device(device):
-            self._model.place(device)
+            self._model.place(device, precision_for(device))
         return self._model
 
     @property

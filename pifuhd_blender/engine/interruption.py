@@ -29,7 +29,7 @@ Asked = Callable[[], bool]
 T = TypeVar("T")
 
 POLL_SECONDS = 0.05
-CONVOLUTIONS = (torch.conv2d, torch.conv_transpose2d)
+CONVOLUTIONS = (torch.conv2d, torch.conv_transpose2d, torch.bmm)  # the last is Winograd's
 
 
 class ListeningNetworks(TorchFunctionMode):
@@ -50,6 +50,7 @@ class ListeningNetworks(TorchFunctionMode):
         self._progress = progress
         self._expected = max(convolutions, 1)
         self._done = 0
+        self._second: object = None  # of the last convolution's operands: parts of one share it
 
     def __torch_function__(
         self,
@@ -62,7 +63,8 @@ class ListeningNetworks(TorchFunctionMode):
         if self._asked():
             raise Cancelled
         result = func(*args, **(kwargs or {}))
-        if func in CONVOLUTIONS:
+        if func in CONVOLUTIONS and args[1] is not self._second:
+            self._second = args[1]
             self._done += 1
             self._progress(min(self._done / self._expected, 1.0))
         return result

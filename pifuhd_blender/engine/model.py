@@ -12,12 +12,14 @@ Frame: the method's box [-1, 1]^3, u right, v down, w to the viewer; u and v are
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, NamedTuple, Protocol, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .device import Precision
 from .errors import EngineError
 from .model_config import (
     CONFIGS,
@@ -29,10 +31,8 @@ from .model_config import (
     Pix2PixHDConfig,
     UNetConfig,
 )
-from .networks.generator import GeneratorPair
-from .networks.hourglass import HourglassFilter
+from .model_parts import Level, build_part, is_official_size, narrow_convolutions
 from .networks.mlp import OccupancyMLP
-from .networks.unet import DepthFilter, JointNormalNet, UNet
 from .point_features import depth_bound, depth_differences, encode_depth, sample_features
 
 __all__ = [
@@ -100,6 +100,7 @@ class MultiLevelPIFu(nn.Module):
         super().__init__()
         self.config = config
         self.device = torch.device("cpu")
+        self.precision = Precision()
         self.parts = nn.ModuleDict()
         self._source = source
         if source is None:
@@ -122,8 +123,22 @@ class MultiLevelPIFu(nn.Module):
         with torch.device("meta"):  # no memory and no random numbers for values that are replaced at once
             module = build_part(self.config, part)
         module.load_state_dict(self._source.state(part), assign=True)
+        narrow_convolutions(module, self._precision_of(part), self.device)
         self.parts[part] = module.to(self.device).train(self.training)
         return self.parts[part]
+
+    def _precision_of(self, part: Part) -> torch.dtype:
+        """What a part's convolutions compute in."""
+        if not is_official_size(self.config, part):
+            return torch.float32
+        return self.precision.normals if part == "normals" else self.precision.filters
+
+    def _convolving(self, part: Part) -> AbstractContextManager[object]:
+        """Where a part's networks run: inputs of convolutions become what their weights are."""
+        dtype = self._precision_of(part)
+        if dtype == torch.float32:
+            return nullcontext()  # and not a switched-off autocast: the caller may have one of its own
+        return torch.autocast(self.device.type, dtype)
 
     def state(self, part: Part) -> dict[str, Tensor]:
         """A part's tensors by name; makes a model a :class:`PartSource`."""
@@ -134,9 +149,17 @@ class MultiLevelPIFu(nn.Module):
         if part in self.parts:
             del self.parts[part]
 
-    def place(self, device: torch.device | str) -> MultiLevelPIFu:
-        """Compute on ``device`` from now on: what is loaded moves, what is loaded later goes there."""
+    def place(self, device: torch.device | str, precision: Precision | None = None) -> MultiLevelPIFu:
+        """Compute on ``device`` from now on: what is loaded moves, what is loaded later goes there.
+
+        Parameters
+        ----------
+        device
+        precision : Precision, optional
+            Of what is taken from the source from now on; float32 by default.
+        """
         self.device = torch.device(device)
+        self.precision = precision or Precision()
         if self._source is None:
             return self.to(self.device)
         for part in PARTS:  # freed and taken again, so that mapped weights do not become a copy in memory
@@ -161,7 +184,9 @@ class MultiLevelPIFu(nn.Module):
         """
         nets = self.part("normals")
         if isinstance(self.config.normals, Pix2PixHDConfig):
-            return nets(image)
+            with self._convolving("normals"):
+                front, back = nets(image)
+            return front.float(), back.float()
         size, net_size = image.shape[-1], self.config.normals.input_size
         front, back = nets(_pool(image, net_size), _pool(matte, net_size))
         inside = matte > 0
@@ -179,7 +204,8 @@ class MultiLevelPIFu(nn.Module):
         level = self._level("coarse")
         config = self.config.coarse
         if isinstance(config.filter, HourglassConfig):
-            return CoarseFeatures(level.filter(torch.cat([image, front, back], 1))[-1])
+            with self._convolving("coarse"):
+                return CoarseFeatures(level.filter(torch.cat([image, front, back], 1))[-1].float())
         x = torch.cat([image, matte, front, back], 1)  # (B, 10, S, S)
         return CoarseFeatures(*level.filter(_pool(x, config.input_size)))
 
@@ -198,7 +224,8 @@ class MultiLevelPIFu(nn.Module):
         normals = torch.cat([front, back], 1)
         enlarged = _enlarge(normals, image.shape[-1], align_corners=self.config.align_corners)
         if isinstance(config.filter, HourglassConfig):
-            return FineFeatures(level.filter(torch.cat([image, enlarged], 1))[-1])
+            with self._convolving("fine"):
+                return FineFeatures(level.filter(torch.cat([image, enlarged], 1))[-1].float())
         return FineFeatures(level.filter(torch.cat([image, matte, enlarged], 1)), normals)
 
     def query(self, points: Tensor, coarse: CoarseFeatures, fine: FineFeatures | None = None) -> Tensor:
@@ -307,60 +334,13 @@ class MultiLevelPIFu(nn.Module):
         """The MLP of a level, loaded if need be."""
         return self._level(part).mlp
 
-    def _level(self, part: Literal["coarse", "fine"]) -> _Level:
-        return cast("_Level", self.part(part))
+    def _level(self, part: Literal["coarse", "fine"]) -> Level:
+        return cast("Level", self.part(part))
 
     def _fine(self) -> LevelConfig:
         if self.config.fine is None:
             raise EngineError("This model has no fine level; ask it without fine features.")
         return self.config.fine
-
-
-class _Level(nn.Module):
-    """One level's filter and MLP under one name, so that a level loads and leaves as a whole."""
-
-    def __init__(self, config: LevelConfig) -> None:
-        super().__init__()
-        self.filter = _build_filter(config.filter)
-        self.mlp = OccupancyMLP(config.mlp, config.skip_layers, config.merge_layer)
-
-
-class _DetailFilter(nn.Module):
-    """A U-Net's finest map, projected to the features of the fine level."""
-
-    def __init__(self, config: UNetConfig) -> None:
-        super().__init__()
-        self.unet = UNet(10, config.widths, config.stem, config.blocks)
-        self.local = nn.Conv2d(config.widths[0], config.features, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, 10, T, T) to (B, features, T / stem, T / stem)."""
-        return self.local(self.unet(x)[0])
-
-
-def build_part(config: ModelConfig, part: Part) -> nn.Module:
-    """One part with fresh weights; its state_dict's keys are those of our weights files."""
-    if part == "normals":
-        nets = config.normals
-        if isinstance(nets, Pix2PixHDConfig):
-            return GeneratorPair(nets.width, nets.downsamplings, nets.blocks)
-        return JointNormalNet(nets.widths, nets.blocks, nets.detail)
-    level = config.coarse if part == "coarse" else config.fine
-    if level is None:
-        raise EngineError("This model has no fine level.")
-    return _Level(level)
-
-
-def _build_filter(config: HourglassConfig | UNetConfig) -> nn.Module:
-    if isinstance(config, HourglassConfig):
-        return HourglassFilter(
-            9, config.stacks, config.depth, config.features, second_pool=config.second_pool, norm=config.norm
-        )
-    if config.context:
-        if config.stem != DepthFilter.STEM:
-            raise EngineError(f"The coarse filter's stem is {DepthFilter.STEM}, not {config.stem}.")
-        return DepthFilter(config.widths, config.blocks, config.features, config.context, config.sharp)
-    return _DetailFilter(config)
 
 
 def _pool(x: Tensor, size: int) -> Tensor:

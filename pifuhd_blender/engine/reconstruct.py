@@ -32,6 +32,7 @@ from .device import (
     free_cached_memory,
     peak_device_memory,
     reset_peak_device_memory,
+    upload,
     wait_for,
 )
 from .errors import Cancelled, EngineError
@@ -254,7 +255,7 @@ class _Run:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], _Features]:
         """Normal maps (512, 512, 3) and features."""
         image, matte, image_fine, matte_fine = (
-            torch.from_numpy(array)[None].to(self.effort.device)
+            upload(array, self.effort.device)[None]
             for array in (
                 subject.image_512,
                 subject.matte_512[None],

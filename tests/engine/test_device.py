@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
-from pifuhd_blender.engine.device import choose_device, peak_device_memory
+from pifuhd_blender.engine.device import Precision, choose_device, peak_device_memory, precision_for, upload
 from pifuhd_blender.engine.errors import EngineError
 
 
@@ -38,3 +39,21 @@ def test_a_missing_device_is_a_sentence(there: set[str]) -> None:
 
 def test_the_processor_has_no_memory_of_its_own() -> None:
     assert peak_device_memory("cpu") is None
+
+
+@pytest.mark.parametrize(("native", "filters"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_a_processor_narrows_the_filters_only_where_it_has_instructions_for_it(
+    monkeypatch: pytest.MonkeyPatch, *, native: bool, filters: torch.dtype
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": native})
+    assert precision_for("cpu") == Precision(torch.float32, filters)
+
+
+def test_cards_of_nvidia_narrow_all_convolutions_and_others_none() -> None:
+    assert precision_for("cuda:1") == Precision(torch.float16, torch.float16)
+    assert precision_for("mps") == Precision()
+
+
+def test_an_upload_takes_any_layout() -> None:
+    array = np.arange(6, dtype=np.float32).reshape(2, 3).T
+    assert torch.equal(upload(array, "cpu"), torch.tensor([[0.0, 3.0], [1.0, 4.0], [2.0, 5.0]]))

@@ -44,6 +44,16 @@ def test_networks_stop_between_two_layers(network: nn.Module) -> None:
     assert len(told) == 1
 
 
+def test_parts_of_one_convolution_count_once() -> None:
+    told: list[float] = []
+    weights = torch.randn(2, 3, 3, 1, 1)
+    with torch.inference_mode(), ListeningNetworks(lambda: False, told.append, convolutions=2):
+        for weight in (weights[0], weights[1]):
+            for strip in torch.randn(4, 1, 3, 2, 2):
+                torch.conv2d(strip, weight)
+    assert told == [0.5, 1.0]
+
+
 def test_the_result_and_the_errors_of_the_work_come_through() -> None:
     thread = LeavableThread("test")
 

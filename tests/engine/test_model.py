@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pifuhd_blender.engine.checkpoint import open_weights
+from pifuhd_blender.engine.device import Precision
 from pifuhd_blender.engine.errors import EngineError
 from pifuhd_blender.engine.model import CoarseFeatures, FineFeatures, MultiLevelPIFu, build_part
 from pifuhd_blender.engine.model_config import CONFIGS
@@ -234,3 +235,30 @@ def test_a_coarse_filter_of_another_stem_is_refused() -> None:
     level = dataclasses.replace(NARROW.coarse, filter=dataclasses.replace(NARROW.coarse.filter, stem=2))
     with pytest.raises(EngineError, match="stem"):
         build_part(dataclasses.replace(NARROW, coarse=level), "coarse")
+
+
+def test_half_precision_is_for_the_official_filters_alone(tmp_path: Path) -> None:
+    path = tmp_path / "small.pt"
+    write_official(path, official_contents(META["shapes"], META["prefix"]))
+    model = MultiLevelPIFu(SMALL, source=open_weights(path, SMALL)).eval()
+    image, matte = torch.from_numpy(ARRAYS["image_small"]), torch.ones(1, 1, 1, 1)
+    front, back = (torch.from_numpy(ARRAYS[name]) for name in ("nmlF", "nmlB"))
+    points = torch.from_numpy(ARRAYS["points"]) * UPRIGHT
+    with torch.inference_mode():
+        exact = model.coarse_features(image, matte, front, back)
+        occupancy = model.query(points, exact)
+        model.place("cpu", Precision(filters=torch.bfloat16))
+        features = model.coarse_features(image, matte, front, back)
+        close = model.query(points, features)
+    dtypes = {name: parameter.dtype for name, parameter in model.part("coarse").named_parameters()}
+    assert dtypes["filter.conv1.weight"] == torch.bfloat16
+    assert dtypes["mlp.filters.0.weight"] == torch.float32
+    assert features.local.dtype == torch.float32
+    assert not torch.equal(features.local, exact.local)
+    assert (close - occupancy).abs().max() < 0.01  # the bound that a narrower type has to keep
+
+
+def test_half_precision_leaves_the_compact_nets_alone(narrow: MultiLevelPIFu) -> None:
+    before = narrow_features(narrow)[0].local
+    narrow.place("cpu", Precision(torch.bfloat16, torch.bfloat16))
+    torch.testing.assert_close(narrow_features(narrow)[0].local, before, rtol=0, atol=0)

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """pix2pixHD's global generator: the picture to the normal map of one side.
 
-Imports torch only. Its output is handed on as it is: never made unit length and never masked here.
-Source of every number: section 4.1 of the method's description and fixture ``generator.npz``.
+Imports torch and the wide convolution only. Its output is handed on as it is: never made unit length and
+never masked here. Source of every number: section 4.1 of the method's description and fixture
+``generator.npz``.
 """
 
 from __future__ import annotations
 
 from torch import Tensor, nn
+
+from .winograd import WideConv2d
 
 __all__ = ["GeneratorPair", "GlobalGenerator"]
 
@@ -19,11 +22,11 @@ class _ResidualBlock(nn.Module):
         super().__init__()
         self.conv_block = nn.Sequential(
             nn.ReflectionPad2d(1),
-            nn.Conv2d(channels, channels, 3),
+            WideConv2d(channels),
             nn.InstanceNorm2d(channels),
             nn.ReLU(inplace=True),
             nn.ReflectionPad2d(1),
-            nn.Conv2d(channels, channels, 3),
+            WideConv2d(channels),
             nn.InstanceNorm2d(channels),
         )
 

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Stacked hourglass: picture and normal maps to a pixel-aligned feature map.
 
-The filter of both official levels. Imports torch only; knows nothing of points, cameras or files, and
-never masks or samples. Source of every number: section 4.2 to 4.4 of the method's description and
-fixture ``hourglass.npz``.
+The filter of both official levels. Imports torch and the strips only; knows nothing of points, cameras or
+files, and never masks or samples. Source of every number: section 4.2 to 4.4 of the method's description
+and fixture ``hourglass.npz``.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from .strips import convolved, empty_map, in_strips
 
 __all__ = ["Hourglass", "HourglassFilter", "HourglassStack", "ResidualBlock"]
 
@@ -53,10 +55,26 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in_channels, H, W) to (B, out_channels, H, W)."""
+        if in_strips(x):
+            return self._in_strips(x)
         p = self.conv1(F.relu(self.bn1(x)))
         q = self.conv2(F.relu(self.bn2(p)))
         r = self.conv3(F.relu(self.bn3(q)))
         return torch.cat([p, q, r], 1) + self.shortcut(x)
+
+    def _in_strips(self, x: Tensor) -> Tensor:
+        """The same, with the result as the only whole map that is made."""
+        convolutions = (self.conv1, self.conv2, self.conv3)
+        result = empty_map(x, sum(conv.out_channels for conv in convolutions))
+        before, place = x, 0
+        for norm, conv in zip((self.bn1, self.bn2, self.bn3), convolutions, strict=True):
+            part = result[:, place : place + conv.out_channels]
+            before = convolved(before, conv, norm, into=part)
+            place += conv.out_channels
+        if isinstance(self.shortcut, nn.Sequential):
+            norm, _, project = self.shortcut
+            x = convolved(x, cast("nn.Conv2d", project), norm)
+        return result.add_(x)
 
 
 class Hourglass(nn.Module):
@@ -88,7 +106,8 @@ class Hourglass(nn.Module):
         below = self.leave[name](below)
         # Corners aligned, also in the official coarse level: the weights were trained with this shift.
         below = F.interpolate(below, scale_factor=2, mode="bicubic", align_corners=True)
-        return self.beside[name](x) + below
+        beside = self.beside[name](x)
+        return beside.add_(below) if in_strips(x) else beside + below
 
 
 class HourglassStack(nn.Module):
@@ -108,7 +127,14 @@ class HourglassStack(nn.Module):
 
     def forward(self, running: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 256, h, w) to the features (B, features, h, w) and the running map of the next stack."""
-        hidden = F.relu(self.norm(self.conv(self.top(self.hourglass(running)))))
+        top = self.top(self.hourglass(running))
+        if in_strips(running):
+            top = convolved(top, self.conv, into=top)
+            if self.last:
+                return convolved(top, self.output, self.norm), running
+        else:
+            top = self.conv(top)
+        hidden = F.relu(self.norm(top))
         output = self.output(hidden)
         if not self.last:
             running = running + self.from_hidden(hidden) + self.from_output(output)
@@ -164,6 +190,7 @@ class HourglassFilter(nn.Module):
         list of Tensor
             ``stacks`` maps (B, features, H/4, W/4), or (B, features, H/2, W/2) without the second pool.
         """
+        x = x.to(memory_format=torch.channels_last)  # what convolutions and norms are fastest with
         x = F.relu(self.bn1(self.conv1(x)))  # (B, 64, H/2, W/2)
         x = self.conv2(x)
         if self.second_pool:

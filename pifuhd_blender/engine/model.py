@@ -33,7 +33,7 @@ from .model_config import (
 )
 from .model_parts import Level, build_part, is_official_size, narrow_convolutions
 from .networks.mlp import OccupancyMLP
-from .point_features import depth_bound, depth_differences, encode_depth, sample_features
+from .point_features import depth_bound, depth_differences, encode_depth, sample_features, thick_enough
 
 __all__ = [
     "CONFIGS",
@@ -207,7 +207,10 @@ class MultiLevelPIFu(nn.Module):
             with self._convolving("coarse"):
                 return CoarseFeatures(level.filter(torch.cat([image, front, back], 1))[-1].float())
         x = torch.cat([image, matte, front, back], 1)  # (B, 10, S, S)
-        return CoarseFeatures(*level.filter(_pool(x, config.input_size)))
+        maps = CoarseFeatures(*level.filter(_pool(x, config.input_size)))
+        if maps.depth is None or level.training:  # training sees what the net says
+            return maps
+        return maps._replace(depth=thick_enough(maps.depth, matte))
 
     def fine_features(self, image: Tensor, matte: Tensor, front: Tensor, back: Tensor) -> FineFeatures:
         """Run the fine filter.

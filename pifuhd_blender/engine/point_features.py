@@ -12,10 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["WAVES", "depth_bound", "depth_differences", "encode_depth", "sample_features"]
+__all__ = ["WAVES", "depth_bound", "depth_differences", "encode_depth", "sample_features", "thick_enough"]
 
 WAVES = (1, 2, 4, 8)  # octaves of the depth encoding
 BOUND_SLOPE = 100.0  # logits a unit of the box
+ROUND = 1.2  # least thickness of a body, by the way to the outline; a round limb has 2 and more of it
+THICKEST = 0.12  # box units, the most that is asked of any: 12 cm, a thin thigh
 
 
 def sample_features(features: Tensor, uv: Tensor, *, align_corners: bool, padding: str) -> Tensor:
@@ -51,6 +53,26 @@ def depth_differences(depth: Tensor, w: Tensor) -> Tensor:
     a, b = front - w, w - back  # both positive between the surfaces
     near = torch.tanh(60 * torch.minimum(a, b))
     return torch.cat([5 * a, 5 * b, torch.tanh(30 * a), torch.tanh(30 * b), near, front - back], 1)
+
+
+def thick_enough(depth: Tensor, matte: Tensor) -> Tensor:
+    """Depth maps (B, 2, h, w) moved apart where they leave less of the person than a thin limb has.
+
+    A net unsure of a limb's depth may put its front behind its back: nothing would be there, and what hangs
+    on it would be lost. Inside the matte (B, 1, H, W) the thickness is at least a share of the way to the
+    outline.
+    """
+    height, width = depth.shape[-2:]
+    outside = (F.interpolate(matte.float(), (height, width), mode="area") < 0.5).float()
+    cell = 2 / width
+    inward = torch.zeros_like(outside)
+    for _ in range(int(THICKEST / (ROUND * cell)) + 1):
+        inward = inward + (1 - outside)
+        outside = F.max_pool2d(F.pad(outside, (1, 1, 1, 1), value=1.0), 3, 1)
+    least = (ROUND * cell * inward).clamp(max=THICKEST)
+    front, back = depth[:, :1], depth[:, 1:]
+    lacking = torch.where(least > 0, (least - (front - back)).clamp(min=0) / 2, 0)
+    return torch.cat([front + lacking, back - lacking], 1)
 
 
 def depth_bound(depth: Tensor, w: Tensor, margin: float) -> Tensor:

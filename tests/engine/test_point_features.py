@@ -12,7 +12,14 @@ import torch
 
 from pifuhd_blender.engine.model import CoarseFeatures, MultiLevelPIFu
 from pifuhd_blender.engine.model_config import CONFIGS
-from pifuhd_blender.engine.point_features import depth_bound, depth_differences, encode_depth, sample_features
+from pifuhd_blender.engine.point_features import (
+    THICKEST,
+    depth_bound,
+    depth_differences,
+    encode_depth,
+    sample_features,
+    thick_enough,
+)
 from tests.engine.official_fixtures import load_fixture
 
 ARRAYS, _ = load_fixture("geometry")
@@ -87,3 +94,24 @@ def test_a_compact_model_is_empty_far_from_its_depth_maps() -> None:
     assert (unbounded > 0.5).all()
     assert (bounded[far] < 0.5).all()
     assert (bounded[(points[:, 2] - 0.1).abs() < 0.04] > 0.5).all()
+
+
+def test_a_limb_whose_front_lies_behind_its_back_gets_some_thickness() -> None:
+    matte = torch.zeros(1, 1, 192, 192)
+    matte[..., 40:160, 80:112] = 1  # a leg, a sixth of the box wide
+    depth = torch.full((1, 2, 96, 96), 0.1)
+    depth[:, 0] = 0.07  # the front: 3 cm behind the back
+    front, back = thick_enough(depth, matte)[0]
+    thickness = front - back
+    assert thickness[50, 48] == pytest.approx(THICKEST, abs=1e-6)  # along its middle
+    assert 0 < thickness[50, 40] < thickness[50, 42] < THICKEST  # growing from its outline
+    assert ((front + back) / 2).numpy() == pytest.approx(0.085, abs=1e-6)  # where it was
+    outside = torch.ones(96, 96, dtype=torch.bool)
+    outside[20:80, 40:56] = False
+    assert thickness[outside].numpy() == pytest.approx(-0.03, abs=1e-6)  # and nothing where nobody is
+
+
+def test_what_is_thick_enough_stays_as_it_is() -> None:
+    matte = torch.ones(1, 1, 64, 64)
+    depth = torch.stack([torch.full((32, 32), 0.2), torch.full((32, 32), -0.1)])[None]
+    assert torch.equal(thick_enough(depth, matte), depth)

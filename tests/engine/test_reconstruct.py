@@ -162,9 +162,9 @@ def test_the_model_is_opened_once_for_many_photos(
 ) -> None:
     opened: list[Path] = []
 
-    def load(path: Path, device: str) -> MultiLevelPIFu:
+    def load(path: Path) -> MultiLevelPIFu:
         opened.append(path)
-        return load_model(path, device)
+        return load_model(path)
 
     monkeypatch.setattr(held_model, "load_model", load)
 

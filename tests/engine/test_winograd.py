@@ -13,7 +13,7 @@ from pifuhd_blender.engine.networks.winograd import WideConv2d, winograd
 
 
 @pytest.mark.parametrize(
-    ("channels", "high", "wide", "batch"), [(16, 8, 8, 1), (3, 4, 12, 2), (300, 8, 4, 1)]
+    ("channels", "high", "wide", "batch"), [(16, 8, 8, 1), (3, 4, 12, 2), (300, 6, 4, 1)]
 )
 def test_it_equals_the_direct_convolution(channels: int, high: int, wide: int, batch: int) -> None:
     torch.manual_seed(0)
@@ -23,8 +23,7 @@ def test_it_equals_the_direct_convolution(channels: int, high: int, wide: int, b
     result = winograd(x, weight, bias)
 
     exact = F.conv2d(x.double(), weight.double(), bias.double())
-    # the transforms' factors of up to 8 and 1/24 cost about a digit of float32
-    assert (result - exact).abs().max() < 1e-4 * exact.std()
+    assert (result - exact).abs().max() < 1e-5 * exact.std()  # the direct one comes within 2e-6
 
 
 @pytest.fixture
@@ -44,7 +43,7 @@ def test_wide_layers_take_it_for_inference(calls: list[tuple[int, ...]]) -> None
     with torch.inference_mode():
         result = layer(x)
     assert calls == [(1, 256, 10, 10)]
-    torch.testing.assert_close(result, layer(x).detach(), rtol=0, atol=1e-4)
+    torch.testing.assert_close(result, layer(x).detach(), rtol=0, atol=1e-5)
 
 
 def test_gradients_odd_sizes_narrow_layers_and_half_precision_go_the_direct_way(

@@ -37,8 +37,7 @@ _CHANNELS_AT_ONCE = 256
 """Of the output. Kernels nearly double: 17 MB for 1024 input channels, used at once and gone."""
 _WIDE = 256
 """Channels from which the products outweigh the transforms: at 1024 channels and 32x32 pixels it takes
-0.73 of
-the direct convolution's time, at 256 and 128x128 the direct one is the faster."""
+0.73 of the direct convolution's time, at 256 and 128x128 the direct one is the faster."""
 
 
 class WideConv2d(nn.Conv2d):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a training computes, and with how many others. Torch."""
+"""Where a training computes, how precisely, and with how many others. Torch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 
 import torch
 
-__all__ = ["first_process", "open_device"]
+__all__ = ["bfloat16_pays", "first_process", "open_device"]
 
 
 def open_device(name: str) -> torch.device:
@@ -24,6 +24,16 @@ def open_device(name: str) -> torch.device:
         torch.distributed.init_process_group("nccl" if name == "cuda" else "gloo")
         name = f"cuda:{os.environ['LOCAL_RANK']}" if name == "cuda" else name
     return torch.device(name)
+
+
+def bfloat16_pays(device: torch.device) -> bool:
+    """Whether a device multiplies bfloat16 in hardware; one that emulates it is slower than in float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        able = torch.cpu.get_capabilities()
+        return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    return False
 
 
 def first_process() -> bool:

@@ -73,7 +73,8 @@ class RunConfig:
     perceptual : str
         VGG19 state dict of the user's for L_VGG; "" leaves that loss out.
     precision : str
-        "bfloat16" computes the networks in mixed precision, "float32" does not.
+        "bfloat16" computes the networks in mixed precision, "float32" does not; "auto" is the first where
+        the device has it in hardware.
     log_every : int
         Steps between two points of the curves.
     """
@@ -99,7 +100,7 @@ class RunConfig:
     start: str = ""
     perceptual: str = ""
     perceptual_weight: float = 0.2
-    precision: Literal["bfloat16", "float32"] = "bfloat16"
+    precision: Literal["auto", "bfloat16", "float32"] = "auto"
     log_every: int = 50
     seed: int = 0
     threads: int = 1

@@ -23,6 +23,7 @@ from torch.utils.data import DataLoader
 
 from .curves import plot_curves
 from .dataset import SampleStream, SubjectSet
+from .processes import bfloat16_pays
 from .run_config import RunConfig
 from .tasks import Batch, Report, Task, build_task, read_weights
 
@@ -68,6 +69,8 @@ class Trainer:
         self.optimiser = torch.optim.AdamW(
             module.parameters(), config.learning_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay
         )
+        asked = config.precision
+        self.mixed = asked == "bfloat16" or (asked == "auto" and bfloat16_pays(device))
         self.samples, self.elapsed = 0, 0.0
         self._ticked = 0.0
         together = distributed.is_initialized()
@@ -169,8 +172,7 @@ class Trainer:
             else value.to(self.device, non_blocking=True)
             for name, value in batch.items()
         }
-        mixed = self.config.precision == "bfloat16"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
             loss, report = self.task.loss(batch)
         self.optimiser.zero_grad()
         loss.backward()
@@ -190,7 +192,8 @@ class Trainer:
         while self.progress < 1:
             if self.config.stage_at(self.progress) != stage:
                 stage = self.config.stage_at(self.progress)
-                log.info("stage %d: %s", stage, self.config.stages[stage])
+                precision = "mixed precision" if self.mixed else "float32"
+                log.info("stage %d, %s: %s", stage, precision, self.config.stages[stage])
                 batches = self._batches(stage)
             for name, value in self._step(next(batches)).items():
                 reports[name].append(value)

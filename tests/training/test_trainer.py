@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -49,6 +50,30 @@ def test_shipped_run_files_are_readable() -> None:
     folder = Path(__file__).parents[2] / "pifuhd_blender" / "training" / "configs"
     runs = [RunConfig.read(path) for path in sorted(folder.glob("*.json"))]
     assert {run.part for run in runs} >= {"normals", "coarse"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "able", "mixed"),
+    [
+        ("auto", {"avx512_bf16": True}, True),
+        ("auto", {"bf16": True}, True),  # ARM's word for it
+        ("auto", {"avx512_f": True, "avx512_bf16": False}, False),
+        ("bfloat16", {}, True),
+        ("float32", {"amx_bf16": True}, False),
+    ],
+)
+def test_precision_is_what_the_processor_has(
+    asked: Literal["auto", "bfloat16", "float32"],
+    able: dict[str, bool],
+    *,
+    mixed: bool,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    trainer = Trainer(replace(QUICK, precision=asked), tmp_path / "runs" / "normals", data, CPU)
+    assert trainer.mixed is mixed
 
 
 @pytest.mark.slow

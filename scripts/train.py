@@ -33,6 +33,9 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("--assets", type=Path, required=True, help="asset pack (scripts/make_assets.py)")
     data.add_argument("--out", type=Path, required=True, help="folder of shards; what is there is kept")
     data.add_argument("--people", type=int, required=True, help="how many in all")
+    data.add_argument(
+        "--first", type=int, default=0, help="number of the first: who somebody is depends on it alone"
+    )
     data.add_argument("--held-out", action="store_true", help="people for evaluation, never seen in training")
     data.add_argument("--processes", type=int, default=1)
     run = commands.add_parser("run", help="train parts in turn")
@@ -72,7 +75,8 @@ def _data(arguments: argparse.Namespace) -> None:
     from pifuhd_blender.training.shard_file import shard_path
 
     arguments.out.mkdir(parents=True, exist_ok=True)
-    missing = [k for k in range(arguments.people) if not shard_path(arguments.out, k).exists()]
+    numbers = range(arguments.first, arguments.first + arguments.people)
+    missing = [k for k in numbers if not shard_path(arguments.out, k).exists()]
     portions = [missing[k : k + 8] for k in range(0, len(missing), 8)]
     spawn = multiprocessing.get_context("spawn")
     with (

@@ -79,7 +79,7 @@ def _framed(
 
 
 def draw_view(surface: Points, rng: np.random.Generator, number: int) -> View:
-    """Draw a camera for training: half of them face the person, half stand anywhere around.
+    """Draw a camera for training: three of eight face the person, the others stand anywhere around.
 
     Parameters
     ----------
@@ -88,9 +88,9 @@ def draw_view(surface: Points, rng: np.random.Generator, number: int) -> View:
     rng
         Decides tilt, distance, frame and aim.
     number
-        Counts the views of a subject; even ones are the near-frontal ones.
+        Counts the views of a subject; every even one but each eighth is near-frontal.
     """
-    yaw = rng.normal(0, 0.45) if number % 2 == 0 else rng.uniform(-np.pi, np.pi)
+    yaw = rng.normal(0, 0.45) if number % 8 in (0, 2, 4) else rng.uniform(-np.pi, np.pi)
     turn = rotation("x", rng.normal(0, 0.06)) @ rotation("z", rng.normal(0, 0.03)) @ rotation("y", yaw)
     distance = None if rng.random() < 0.3 else rng.uniform(1.6, 5)
     view = _framed(surface, turn, rng.uniform(1.03, 1.3), distance, yaw)

@@ -56,14 +56,10 @@ def _make_people(assets: Path, out: Path, numbers: list[int], *, held_out: bool)
     """Write the shards of some people, in a process of its own (a graphics context can't be shared)."""
     import torch
 
-    from pifuhd_blender.training.assets import AssetPack
-    from pifuhd_blender.training.poses import PoseLibrary
-    from pifuhd_blender.training.raster import Rasteriser
     from pifuhd_blender.training.shards import ShardWriter
 
     torch.set_num_threads(1)  # the drape's small scatters lose time on more
-    pack = AssetPack(assets)
-    writer = ShardWriter(pack, PoseLibrary(assets / "poses" / "makehuman_poses.npz"), Rasteriser(), held_out)
+    writer = ShardWriter.of(assets, held_out=held_out)
     for number in numbers:
         writer.write(number, out)
     return len(numbers)

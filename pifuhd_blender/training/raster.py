@@ -2,7 +2,8 @@
 """Offscreen renderer of subjects: colour, normals and depth of the near and of the far side. moderngl.
 
 One view gives three pictures in the same pixel grid: colour with alpha (premultiplied, over black), the
-view-space normal, and the depth. The far side is the same camera with the depth test reversed.
+view-space normal, and the depth. The far side is the same camera with the depth test reversed; nothing is lit
+there, since its colour is never asked for.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from .light import Lighting, Shading
 from .subject import Piece
 from .views import View
 
-__all__ = ["Look", "Picture", "Rasteriser", "Scene"]
+__all__ = ["Look", "Picture", "Rasteriser", "Scene", "Side"]
 
 VERTEX_SHADER = """#version 330
 in vec3 position; in vec3 normal; in vec2 uv; in float ambient; in float key; in vec3 rest;
@@ -83,6 +84,19 @@ void main() {
 }"""
 
 
+FAR_SHADER = """#version 330
+in vec3 v_normal; in vec2 v_uv; in float v_depth;
+uniform sampler2D albedo; uniform float alpha_cut; uniform float side;
+layout(location=0) out vec4 normal; layout(location=1) out float depth;
+void main() {
+  if (texture(albedo, vec2(v_uv.x, 1.0 - v_uv.y)).a < alpha_cut) discard;
+  vec3 n = normalize(v_normal); if (n.z * side < 0.0) n = -n;
+  normal = vec4(n * 0.5 + 0.5, 1.0);
+  depth = v_depth;
+}"""
+FLOAT = 4  # bytes
+
+
 @dataclass(frozen=True)
 class Look:
     """How a piece's surface answers light; each field is a uniform of the fragment shader.
@@ -114,7 +128,7 @@ class Look:
 
 
 class Picture(NamedTuple):
-    """One side of a view.
+    """The near side of a view.
 
     Attributes
     ----------
@@ -131,11 +145,19 @@ class Picture(NamedTuple):
     depth: NDArray[np.float32]
 
 
+class Side(NamedTuple):
+    """The far side of a view: what :class:`Picture` has but for the colour."""
+
+    normal: NDArray[np.uint8]
+    depth: NDArray[np.float32]
+
+
 @dataclass
 class _Part:
     piece: Piece
     look: Look
-    array: moderngl.VertexArray
+    near: moderngl.VertexArray
+    far: moderngl.VertexArray
     buffers: list[moderngl.Buffer]
 
 
@@ -150,7 +172,7 @@ class Scene:
 
     def __exit__(self, *_: object) -> None:
         for part in self.parts:
-            for resource in (part.array, *part.buffers):
+            for resource in (part.near, part.far, *part.buffers):
                 resource.release()
 
 
@@ -160,16 +182,16 @@ class Rasteriser:
     Parameters
     ----------
     size
-        Pixels of a picture's sides; drawn at twice that.
+        Pixels of a picture's sides.
     depth_size
-        Pixels of a depth map's sides; divides twice ``size``.
+        Pixels of a depth map's sides; divides those drawn.
+    supersample
+        How many times larger it is drawn; the smoothness of edges and the time spent depend on it.
     """
 
-    SUPERSAMPLE = 2
-
-    def __init__(self, size: int = 512, depth_size: int = 128) -> None:
+    def __init__(self, size: int = 512, depth_size: int = 128, supersample: float = 2) -> None:
         self.size, self.depth_size = size, depth_size
-        drawn = size * self.SUPERSAMPLE
+        self._drawn = drawn = round(size * supersample)
         # Linux servers have no display; elsewhere the platform's own context is the one that works.
         backend = {"backend": "egl"} if sys.platform.startswith("linux") else {}
         self._context = moderngl.create_context(
@@ -181,7 +203,9 @@ class Rasteriser:
         self._depth = self._context.texture((drawn, drawn), 1, dtype="f4")
         buffer = self._context.depth_texture((drawn, drawn))
         self._target = self._context.framebuffer([self._colour, self._normal, self._depth], buffer)
+        self._far_target = self._context.framebuffer([self._normal, self._depth], buffer)
         self._program = self._context.program(VERTEX_SHADER, FRAGMENT_SHADER)
+        self._far_program = self._context.program(VERTEX_SHADER, FAR_SHADER)
         self._textures: dict[str, moderngl.Texture] = {}
 
     def _keep_texture(self, name: str, pixels: NDArray[np.uint8]) -> None:
@@ -223,12 +247,14 @@ class Rasteriser:
             vertices = self._context.buffer(np.concatenate(columns, 1).astype(np.float32).tobytes())
             indices = self._context.buffer(corners.faces.tobytes())
             layout = [(vertices, "3f 3f 2f 1f 1f 3f", "position", "normal", "uv", "ambient", "key", "rest")]
-            array = self._context.vertex_array(self._program, layout, indices)
-            scene.parts.append(_Part(piece, look, array, [vertices, indices]))
+            near = self._context.vertex_array(self._program, layout, indices)
+            layout = [(vertices, f"3f 3f 2f {5 * FLOAT}x", "position", "normal", "uv")]
+            far = self._context.vertex_array(self._far_program, layout, indices)
+            scene.parts.append(_Part(piece, look, near, far, [vertices, indices]))
         return scene
 
-    def render(self, scene: Scene, view: View, lighting: Lighting, *, back: bool = False) -> Picture:
-        """Draw one side.
+    def render(self, scene: Scene, view: View, lighting: Lighting) -> Picture:
+        """Draw the near side.
 
         Parameters
         ----------
@@ -238,41 +264,63 @@ class Rasteriser:
             The camera.
         lighting
             In the view's frame.
-        back
-            Draw the far side, in the same pixel grid.
         """
-        self._target.use()
+        _set_uniforms(self._program, {
+            **_camera(view, 1.0), "sh": [tuple(row) for row in lighting.surroundings],
+            "key_direction": tuple(lighting.key_direction), "key_colour": tuple(lighting.key_colour),
+            "exposure": lighting.exposure,
+        })  # fmt: skip
+        self._clear(self._target)
+        for part in scene.parts:
+            values = {each.name: getattr(part.look, each.name) for each in fields(part.look)}
+            _set_uniforms(self._program, values)
+            self._draw(part, part.near, self._program)
+        colour, normal = self._pixels(self._colour), self._pixels(self._normal)
+        return Picture(self._shrunk(colour), self._shrunk(normal), self._sampled_depth(normal))
+
+    def render_back(self, scene: Scene, view: View) -> Side:
+        """Draw the far side of a scene in the same pixel grid; normals and depth alone."""
+        _set_uniforms(self._far_program, _camera(view, -1.0))
+        self._clear(self._far_target)
+        for part in scene.parts:
+            self._draw(part, part.far, self._far_program)
+        normal = self._pixels(self._normal)
+        return Side(self._shrunk(normal), self._sampled_depth(normal))
+
+    def _clear(self, target: moderngl.Framebuffer) -> None:
+        target.use()
         self._context.enable(moderngl.DEPTH_TEST)
         self._context.clear(0.0, 0.0, 0.0, 0.0)
-        self._set_uniforms({
-            "turn": tuple(view.turn.T.ravel()), "centre": tuple(view.centre), "scale": 1.0 / view.half,
-            "perspective": view.perspective, "side": -1.0 if back else 1.0,
-            "sh": [tuple(row) for row in lighting.surroundings], "exposure": lighting.exposure,
-            "key_direction": tuple(lighting.key_direction), "key_colour": tuple(lighting.key_colour),
-        })  # fmt: skip
-        for part in scene.parts:
-            self._textures[part.piece.texture].use(0)
-            self._set_uniforms({each.name: getattr(part.look, each.name) for each in fields(part.look)})
-            self._set_uniforms({"alpha_cut": 0.4 if part.piece.texture.endswith("webp") else 0.0})
-            part.array.render()
-        return self._read()
 
-    def _set_uniforms(self, values: Mapping[str, object]) -> None:
-        for name, value in values.items():
-            self._program[name] = value
+    def _draw(self, part: _Part, array: moderngl.VertexArray, program: moderngl.Program) -> None:
+        texture = part.piece.texture
+        self._textures[texture].use(0)
+        _set_uniforms(program, {"alpha_cut": 0.4 if texture.endswith("webp") else 0.0})
+        array.render()
 
-    def _read(self) -> Picture:
-        """What was drawn, row 0 at the top."""
-        drawn = self.size * self.SUPERSAMPLE
-        colour, normal = (
-            np.frombuffer(texture.read(), np.uint8).reshape(drawn, drawn, 4)[::-1]
-            for texture in (self._colour, self._normal)
-        )
-        depth = np.frombuffer(self._depth.read(), np.float32).reshape(drawn, drawn)[::-1]
-        step = drawn // self.depth_size
+    def _pixels(self, texture: moderngl.Texture) -> NDArray[np.uint8]:
+        """What was drawn, (D, D, 4), row 0 at the top."""
+        return np.frombuffer(texture.read(), np.uint8).reshape(self._drawn, self._drawn, 4)[::-1]
+
+    def _sampled_depth(self, normal: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The depth at the middle of each pixel of the depth map, NaN where nothing was drawn."""
+        depth = np.frombuffer(self._depth.read(), np.float32).reshape(self._drawn, self._drawn)[::-1]
+        step = self._drawn // self.depth_size
         at_centres = (slice(step // 2, None, step),) * 2
-        sampled = np.where(colour[at_centres][..., 3] > 0, depth[at_centres], np.nan)
-        return Picture(self._shrunk(colour), self._shrunk(normal), sampled.astype(np.float32))
+        return np.where(normal[at_centres][..., 3] > 0, depth[at_centres], np.nan).astype(np.float32)
 
     def _shrunk(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return np.asarray(cv2.resize(pixels, (self.size, self.size), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _set_uniforms(program: moderngl.Program, values: Mapping[str, object]) -> None:
+    for name, value in values.items():
+        program[name] = value
+
+
+def _camera(view: View, side: float) -> dict[str, object]:
+    """The vertex shader's uniforms; ``side`` is 1 for the near and -1 for the far one."""
+    return {
+        "turn": tuple(view.turn.T.ravel()), "centre": tuple(view.centre), "scale": 1.0 / view.half,
+        "perspective": view.perspective, "side": side,
+    }  # fmt: skip

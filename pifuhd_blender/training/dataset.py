@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 from torch.utils.data import IterableDataset
 
-from .augment import Framing, Image, imperfect_photo
+from .augment import imperfect_photo
+from .framing import Framing, Image
 from .sample_points import draw_points
 from .shard_file import Shard, find_shards, read_pictures
 
@@ -29,6 +30,7 @@ Sample = dict[str, NDArray[np.float32]]
 """What :meth:`SubjectSet.sample` gives, by name."""
 
 CACHE_SIZES = 160, 320  # pixels; whole-frame stages read pictures at these sizes without decoding a PNG
+CUT_OFF_SHARE = 0.12  # of the samples that are no crops: photos that end before the person does
 RIM = 4  # cells of a 128 depth map that the target reaches beyond the silhouette
 
 
@@ -136,19 +138,21 @@ class SubjectSet:
             The subject's file is damaged.
         """
         shard = self.shard(number)
-        framing = Framing() if rng is None else Framing.random(rng, zoom)
+        framing = Framing() if rng is None else _draw_framing(shard.depth[view], zoom, rng)
         picture = self.picture(shard, view, size * framing.scale)
         if picture.shape[0] >= 2 * size * framing.scale:  # bilinear warping alone would alias
             picture = _shrink(picture, picture.shape[0] // 2)
         warped = framing.warp(picture, size).astype(np.float32) / 255
-        alpha = warped[..., 3:4]
-        mask = (alpha > 0.5).astype(np.float32)
+        alpha, shown = warped[..., 3:4], framing.shown(size)
+        mask = (alpha > 0.5).astype(np.float32) * shown
         front, back = (_normals(warped[..., k : k + 3], alpha, mask, framing) for k in (4, 7))
         if rng is None:
             colour, matte = warped[..., :3] + 0.5 * (1 - alpha), alpha
         else:
             colour, matte = imperfect_photo(warped[..., :4], rng)
+            colour, matte = colour * shown + 0.5 * (1 - shown), matte * shown
         depth, weight = _depth_target(shard.depth[view], framing, size // 2)
+        weight = weight * framing.shown(size // 2)
         pictures: dict[str, Image] = {
             "image": colour * 2 - 1, "matte": matte, "mask": mask, "front": front, "back": back,
             "depth": depth, "depth_weight": weight,
@@ -211,10 +215,20 @@ def _shrink(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return np.concatenate(parts, 2).astype(np.uint8, copy=False)
 
 
+def _draw_framing(depth: NDArray[np.float16], zoom: float, rng: np.random.Generator) -> Framing:
+    """A random framing of a view with depth maps (2, D, D); now and then the photo cuts the body off."""
+    rows, columns = np.nonzero(np.isfinite(depth[0]))
+    if zoom > 1 or not len(rows) or rng.random() >= CUT_OFF_SHARE:
+        return Framing.random(rng, zoom)
+    cells = np.stack([columns, rows], 1)
+    return Framing.cut_off(rng, (np.stack([cells.min(0), cells.max(0) + 1]) / depth.shape[1]) * 2 - 1)
+
+
 def _normals(encoded: Image, alpha: Image, mask: Image, framing: Framing) -> Image:
     """Premultiplied 0.5 + n / 2 to unit vectors in the new framing, zero outside the mask."""
     normals = framing.normals(encoded / np.maximum(alpha, 0.05) * 2 - 1)
-    return normals / np.maximum(np.linalg.norm(normals, axis=2, keepdims=True), 1e-3) * mask
+    length = np.sqrt(np.einsum("hwc,hwc->hw", normals, normals))[..., None]
+    return normals * (mask / np.maximum(length, 1e-3))
 
 
 def _depth_target(depth: NDArray[np.float16], framing: Framing, size: int) -> tuple[Image, Image]:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .augment import Framing
+from .framing import Framing
 from .shard_file import Shard
 
 __all__ = ["draw_points"]
@@ -47,7 +47,8 @@ def draw_points(
     outside = _out_of_bounds(box, empty, rng)
     off_surface = _ahead_and_behind(box[rng.integers(0, near, ahead), :2], shard.depth[view], rng)
     placed = framing.points(np.concatenate([box, outside, off_surface]))
-    labels = np.concatenate([shard.inside[chosen], np.zeros(empty + ahead)])
+    # Beyond the end of a photo nothing is to be made, as nothing is beyond the silhouette
+    labels = np.concatenate([shard.inside[chosen], np.zeros(empty + ahead)]) * framing.shows(placed)
     return {
         "points": np.ascontiguousarray(placed.T),
         "labels": labels.astype(np.float32),

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pifuhd_blender.training import dataset
 from pifuhd_blender.training.dataset import SampleStream, SubjectSet
 from tests.training.figures import HALF, RADIUS, write_ball_shard
 
@@ -37,8 +38,8 @@ def test_points_follow_the_picture(ball: SubjectSet, zoom: float) -> None:
     for _ in range(6):
         sample = ball.sample(0, 0, 128, rng, points=600, zoom=zoom)
         u, v, w = sample["points"]
-        counted = sample["weights"] > 0
         cell = np.clip(((np.stack([v, u]) + 1) * 32).astype(int), 0, 63)
+        counted = (sample["weights"] > 0) & (sample["depth_weight"][0, cell[0], cell[1]] > 0)
         front, back = sample["depth"][:, cell[0], cell[1]]
         thick = front - back
         # A cell is 1/32 wide and the ball steep at its rim: only what is clear of the surface is compared
@@ -48,8 +49,11 @@ def test_points_follow_the_picture(ball: SubjectSet, zoom: float) -> None:
         assert (between == (sample["labels"] > 0.5))[clear].mean() > 0.97
 
 
-def test_normals_stay_unit_and_turn_with_the_picture(ball: SubjectSet) -> None:
+def test_normals_stay_unit_and_turn_with_the_picture(
+    ball: SubjectSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On a ball the normal is the direction from the centre, mirrored or turned as the framing may be."""
+    monkeypatch.setattr(dataset, "CUT_OFF_SHARE", 0)
     rng = np.random.default_rng(1)
     for _ in range(8):
         sample = ball.sample(0, 0, 128, rng)
@@ -60,6 +64,27 @@ def test_normals_stay_unit_and_turn_with_the_picture(ball: SubjectSet) -> None:
         # Three pixels of 40: the mask's centre of mass and the warp's interpolation
         assert np.abs(sample["front"][:2, rows, columns] - offset / radius).mean() < 0.06
         assert np.linalg.norm(sample["front"][:, mask], axis=0) == pytest.approx(1, abs=1e-3)
+
+
+def test_a_cut_off_body_ends_where_its_photo_does(
+    ball: SubjectSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond the edge there is no matte, no normal, no weight of depth, and every point is outside."""
+    monkeypatch.setattr(dataset, "CUT_OFF_SHARE", 1)
+    rng = np.random.default_rng(5)
+    for _ in range(6):
+        sample = ball.sample(0, 0, 128, rng, points=600)
+        rows, columns = (sample["mask"][0].any(axis) for axis in (1, 0))
+        beyond = ~(rows[:, None] & columns)  # the ball is round: its mask's bounds are those of the photo
+        assert np.abs(sample["image"][:, beyond & (sample["matte"][0] == 0)]).max() < 0.01
+        assert not sample["front"][:, beyond].any()
+        u, v, _ = sample["points"]
+        row, column = np.clip(((np.stack([v, u]) + 1) * 64).astype(int), 0, 127)
+        outside = beyond[row, column] & (sample["weights"] > 0)
+        assert outside.any()
+        # A pixel of the rim may be less than half covered
+        assert sample["labels"][outside].mean() < 0.05
+        assert sample["labels"].any()
 
 
 def test_depth_has_no_thickness_beyond_the_silhouette(ball: SubjectSet) -> None:

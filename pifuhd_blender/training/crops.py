@@ -1,20 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Crops for the fine level: the filter sees windows of the picture, the coarse level all of it. Torch only.
+"""Windows of the pictures that a filter sees in place of the whole. Torch only.
 
-The crop's features are put back where they belong on an empty map of the whole picture, so that points keep
-their places in the box and both levels are asked at the same (u, v). Points are taken from inside the crop,
+For the fine level they are crops, while the coarse level sees all of the picture. For the others they are
+upright stripes about the person: people fill half of a square at most, and the rest costs as much.
+
+A window's features are put back where they belong on an empty map of the whole picture, so that points keep
+their places in the box and both levels are asked at the same (u, v). Points are taken from inside the window,
 one feature cell off its edges, and so never touch the empty part.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["Crops", "draw_crops"]
+__all__ = ["Crops", "draw_crops", "draw_stripes"]
 
 NEVER = 1e-9  # of a chance: what makes a set without any choice still drawable
 
@@ -27,35 +31,59 @@ class Crops:
     ----------
     rows, columns
         (B,) integers, the windows' first pixels.
-    size, full
-        Pixels of the windows' and of the pictures' sides.
+    height, width
+        Pixels of the windows.
+    full
+        Pixels of the pictures' sides.
     """
 
     rows: Tensor
     columns: Tensor
-    size: int
+    height: int
+    width: int
     full: int
 
     def cut(self, pictures: Tensor) -> Tensor:
-        """(B, C, full, full) to (B, C, size, size)."""
+        """(B, C, full, full) to (B, C, height, width)."""
         places = zip(self.rows.tolist(), self.columns.tolist(), strict=True)
         return torch.stack(
-            [pictures[k, :, r : r + self.size, c : c + self.size] for k, (r, c) in enumerate(places)]
+            [pictures[k, :, r : r + self.height, c : c + self.width] for k, (r, c) in enumerate(places)]
         )
 
     def put_back(self, features: Tensor) -> Tensor:
         """Features of the crops on a map of the whole picture, zero elsewhere.
 
-        (B, C, size / s, size / s) to (B, C, full / s, full / s), where s is the filter's stride.
+        (B, C, height / s, width / s) to (B, C, full / s, full / s), where s is the filter's stride.
         """
-        side = features.shape[-1]
-        stride = self.size // side
-        room = self.full // stride - side
+        high, wide = features.shape[-2:]
+        stride = self.width // wide
+        below, beside = self.full // stride - high, self.full // stride - wide
         placed: list[Tensor] = []
         for k, (row, column) in enumerate(zip(self.rows.tolist(), self.columns.tolist(), strict=True)):
             top, left = row // stride, column // stride
-            placed.append(F.pad(features[k], (left, room - left, top, room - top)))
+            placed.append(F.pad(features[k], (left, beside - left, top, below - top)))
         return torch.stack(placed)
+
+    def hold(self, points: Tensor, margin: int) -> Tensor:
+        """Which points (B, 3, n) lie in the windows, ``margin`` pixels off their edges; bools (B, n)."""
+        corner = torch.stack([self.columns, self.rows], 1)[:, :, None]  # (B, 2, 1), as u, v
+        size = points.new_tensor([self.width, self.height])[:, None]
+        pixels = (points[:, :2] + 1) / 2 * self.full - corner
+        return ((pixels > margin) & (pixels < size - margin)).all(1)
+
+    def restrict(self, batch: dict[str, Tensor], margin: int) -> dict[str, Tensor]:
+        """The batch, with no weight on its depths outside the windows and on points that they don't hold.
+
+        Of the batch's ``points``, ``weights`` and ``depth_weight`` (B, 1, h, h); ``margin`` as :meth:`hold`.
+        """
+        depth_weight = torch.zeros_like(batch["depth_weight"])
+        cell = self.full // depth_weight.shape[-1]
+        for k, (row, column) in enumerate(zip(self.rows.tolist(), self.columns.tolist(), strict=True)):
+            rows = slice(row // cell, (row + self.height) // cell)
+            columns = slice(column // cell, (column + self.width) // cell)
+            depth_weight[k, :, rows, columns] = batch["depth_weight"][k, :, rows, columns]
+        weights = batch["weights"] * self.hold(batch["points"], margin)
+        return batch | {"depth_weight": depth_weight, "weights": weights}
 
     def points(self, batch: dict[str, Tensor], count: int, margin: int) -> dict[str, Tensor]:
         """Random labelled points of the batch that lie in the crops.
@@ -74,10 +102,7 @@ class Crops:
         dict
             The same three with ``count`` points; weights are 0 where a crop has no points at all.
         """
-        corner = torch.stack([self.columns, self.rows], 1)[:, :, None]  # (B, 2, 1), as u, v
-        pixels = (batch["points"][:, :2] + 1) / 2 * self.full - corner
-        inside = ((pixels > margin) & (pixels < self.size - margin)).all(1)  # (B, n)
-        weights = batch["weights"] * inside
+        weights = batch["weights"] * self.hold(batch["points"], margin)
         chosen = torch.multinomial(weights + NEVER, count, replacement=True)  # (B, count)
         return {
             "points": batch["points"].gather(2, chosen[:, None].expand(-1, 3, -1)),
@@ -105,4 +130,27 @@ def draw_crops(batch: dict[str, Tensor], size: int, grain: int) -> Crops:
     uv = batch["points"][:, :2].gather(2, chosen[:, None].expand(-1, 2, -1))[..., 0]  # (B, 2)
     corner = ((uv + 1) / 2 * full - size / 2) / grain
     corner = (corner.round().long() * grain).clamp(0, full - size)
-    return Crops(corner[:, 1], corner[:, 0], size, full)
+    return Crops(corner[:, 1], corner[:, 0], size, size, full)
+
+
+def draw_stripes(mask: Tensor, share: float, width_grain: int, start_grain: int) -> Crops:
+    """A stripe of each picture, as high as it, that holds the person, or as much of a wide one as fits.
+
+    Parameters
+    ----------
+    mask
+        (B, 1, N, N), 1 on the person.
+    share
+        Of the picture's width, at least; in (0, 1].
+    width_grain, start_grain
+        Pixels that the stripes' width and their first column are multiples of, as the filter needs them.
+    """
+    full = mask.shape[-1]
+    width = min(full, math.ceil(full * share / width_grain) * width_grain)
+    covered = mask.amax((1, 2)) > 0  # (B, N)
+    first = covered.float().argmax(1)
+    end = full - covered.flip(1).float().argmax(1)
+    low, high = torch.minimum(first, end - width), torch.maximum(first, end - width)
+    start = low + torch.rand(len(mask), device=mask.device) * (high - low)
+    columns = ((start / start_grain).round().long() * start_grain).clamp(0, full - width)
+    return Crops(torch.zeros_like(columns), columns, full, width, full)

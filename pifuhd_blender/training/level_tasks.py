@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from ..engine.model import CONFIGS, CoarseFeatures, MultiLevelPIFu, PointLogits
 from ..engine.model_config import HourglassConfig, Part
 from ..engine.networks.hourglass import HourglassFilter
-from .crops import draw_crops
+from .crops import Crops, draw_crops, draw_stripes
 from .losses import depth_loss, occupancy_loss
 from .run_config import RunConfig
 from .task import Batch, FrozenPart, Report, Task
@@ -26,6 +26,8 @@ MOST_TILT = 0.45  # radians, some, that true normals are off to look predicted
 DRAWN_FOR_A_CROP = 4  # times as many points as are wanted: so many are there to choose those inside from
 CROP_GRAIN = 8  # pixels, a multiple of every filter's stride
 CROP_MARGIN = 4  # pixels, the widest feature cell of a fine filter
+STRIPE_GRAIN = 64  # pixels, the widest stride of the compact coarse filter
+CONTEXT_GRAIN = 16  # pixels, that of its context map
 
 
 def perturbed(normals: Tensor, mask: Tensor) -> Tensor:
@@ -191,9 +193,23 @@ class CoarseTask(PointTask):
         return self.model.part("coarse")
 
     def loss(self, batch: Batch) -> tuple[Tensor, Report]:
-        front, back = self._normals(batch)
-        stacks = _all_stacks(self.model, batch["image"], batch["matte"], front, back)
-        return self._coarse_loss(batch, stacks)
+        if self.config.window >= 1:
+            front, back = self._normals(batch)
+            stacks = _all_stacks(self.model, batch["image"], batch["matte"], front, back)
+            return self._coarse_loss(batch, stacks)
+        stripes = draw_stripes(batch["mask"], self.config.window, STRIPE_GRAIN, CONTEXT_GRAIN)
+        seen = {name: stripes.cut(batch[name]) for name in ("image", "matte", "mask", "front", "back")}
+        front, back = self._normals(seen)
+        stacks = _all_stacks(self.model, seen["image"], seen["matte"], front, back)
+        return self._coarse_loss(
+            stripes.restrict(batch, CONTEXT_GRAIN // 2), [_put_back(stripes, stack) for stack in stacks]
+        )
+
+
+def _put_back(windows: Crops, features: CoarseFeatures) -> CoarseFeatures:
+    """Every map on one of the whole picture, zero elsewhere."""
+    maps = (None if map_ is None else windows.put_back(map_) for map_ in features)
+    return CoarseFeatures(*maps)  # pyright: ignore[reportArgumentType]  local is never None
 
 
 class FineTask(PointTask):

@@ -58,6 +58,9 @@ class RunConfig:
     crop : int
         Pixels of the windows that the fine filter sees while the coarse level sees whole pictures; 0 shows
         both the same.
+    window : float
+        Share of the pictures' width that the normal and the coarse net see while they train, about the
+        person; less than 1 saves the time that empty ground beside people takes.
     input_normals : str
         What the levels get for normals: "predicted" ones (see below), "true" ones as they are, or "none".
     normals, coarse : str
@@ -91,6 +94,7 @@ class RunConfig:
     ema: float = 0.998
     points: int = 3000
     crop: int = 0
+    window: float = 1.0
     input_normals: Literal["predicted", "true", "none"] = "predicted"
     depth_weight: float = 4.0
     normals: str = ""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..engine.model import CONFIGS, MultiLevelPIFu
+from .crops import draw_stripes
 from .level_tasks import CoarseTask, FineTask, LevelsTask
 from .losses import PerceptualLoss, normal_loss
 from .run_config import RunConfig
@@ -25,6 +26,9 @@ __all__ = [
     "build_task",
     "read_weights",
 ]
+
+
+WIDTH_GRAIN = 32  # pixels, the widest stride of the joint normal net
 
 
 class NormalTask(Task):
@@ -45,6 +49,9 @@ class NormalTask(Task):
             self.perceptual.to(device)
 
     def loss(self, batch: Batch) -> tuple[Tensor, Report]:
+        if self.config.window < 1:
+            stripes = draw_stripes(batch["mask"], self.config.window, WIDTH_GRAIN, 1)
+            batch = {name: stripes.cut(batch[name]) for name in ("image", "matte", "mask", "front", "back")}
         front, back = self.model.normals(batch["image"], batch["matte"])
         front, back = front.float(), back.float()
         mask = batch["mask"]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from pifuhd_blender.training.crops import Crops, draw_crops
+from pifuhd_blender.training.crops import Crops, draw_crops, draw_stripes
 
 FULL, SIZE, STRIDE = 64, 32, 2
 
@@ -38,7 +38,7 @@ def test_features_of_a_crop_stand_where_those_of_the_whole_picture_do() -> None:
 
 def test_points_of_a_crop_lie_in_it_off_its_edges_and_keep_their_labels() -> None:
     given = batch()
-    crops = Crops(torch.tensor([0, 16, 32]), torch.tensor([32, 16, 0]), SIZE, FULL)
+    crops = Crops(torch.tensor([0, 16, 32]), torch.tensor([32, 16, 0]), SIZE, SIZE, FULL)
     chosen = crops.points(given, 100, margin=4)
     assert chosen["points"].shape == (3, 3, 100)
     assert torch.equal(chosen["labels"], (chosen["points"][:, 0] > 0).float())
@@ -68,3 +68,37 @@ def test_crops_begin_at_whole_cells_and_stay_inside() -> None:
 def test_crops_that_do_not_fit_are_refused(size: int) -> None:
     with pytest.raises(ValueError, match="don't fit"):
         draw_crops(batch(), size, 8)
+
+
+def test_stripes_hold_whoever_fits_in_and_lie_on_whoever_does_not() -> None:
+    torch.manual_seed(1)
+    mask = torch.zeros(3, 1, FULL, FULL)
+    for k, (first, end) in enumerate(((20, 40), (0, 8), (5, 60))):
+        mask[k, :, 10:50, first:end] = 1
+    for _ in range(20):
+        stripes = draw_stripes(mask, 0.4, 8, 4)
+        assert stripes.cut(mask).shape == (3, 1, FULL, 32)  # 0.4 of 64, in whole eights
+        assert not (stripes.columns % 4).any()
+        held = stripes.cut(mask).sum((1, 2, 3)) / mask.sum((1, 2, 3))
+        assert held[0] > 0.89  # up to half a grain at an edge
+        assert held[1] == 1
+        assert held[2] > 0.5
+
+
+def test_a_stripe_as_wide_as_the_picture_is_the_picture() -> None:
+    mask = torch.ones(2, 1, FULL, FULL)
+    assert torch.equal(draw_stripes(mask, 1.0, 32, 16).cut(mask), mask)
+
+
+def test_what_lies_outside_a_stripe_has_no_weight() -> None:
+    given = batch() | {"depth_weight": torch.ones(3, 1, FULL // 2, FULL // 2)}
+    stripes = Crops(torch.zeros(3).long(), torch.tensor([0, 16, 32]), FULL, 32, FULL)
+    kept = stripes.restrict(given, margin=2)
+    for k, first in enumerate((0, 16, 32)):
+        cells = torch.zeros(FULL // 2)
+        cells[first // 2 : first // 2 + 16] = 1
+        assert torch.equal(kept["depth_weight"][k, 0], cells.expand(FULL // 2, -1))
+        u = (given["points"][k, 0] + 1) / 2 * FULL
+        v = (given["points"][k, 1] + 1) / 2 * FULL
+        inside = (u > first + 2) & (u < first + 30) & (v > 2) & (v < FULL - 2)
+        assert torch.equal(kept["weights"][k] > 0, inside)

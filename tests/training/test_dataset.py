@@ -66,9 +66,7 @@ def test_normals_stay_unit_and_turn_with_the_picture(
         assert np.linalg.norm(sample["front"][:, mask], axis=0) == pytest.approx(1, abs=1e-3)
 
 
-def test_a_cut_off_body_ends_where_its_photo_does(
-    ball: SubjectSet, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cut_off_body_ends_where_its_photo_does(ball: SubjectSet, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the edge there is no matte, no normal, no weight of depth, and every point is outside."""
     monkeypatch.setattr(dataset, "CUT_OFF_SHARE", 1)
     rng = np.random.default_rng(5)

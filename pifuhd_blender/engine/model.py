@@ -33,6 +33,7 @@ from .model_config import (
 )
 from .model_parts import Level, build_part, is_official_size, narrow_convolutions
 from .networks.mlp import OccupancyMLP
+from .normal_scales import join_scales
 from .point_features import depth_bound, depth_differences, encode_depth, sample_features, thick_enough
 
 __all__ = [
@@ -187,11 +188,18 @@ class MultiLevelPIFu(nn.Module):
             with self._convolving("normals"):
                 front, back = nets(image)
             return front.float(), back.float()
-        size, net_size = image.shape[-1], self.config.normals.input_size
-        front, back = nets(_pool(image, net_size), _pool(matte, net_size))
-        inside = matte > 0
-        front, back = (_enlarge(side, size, align_corners=False) for side in (front, back))
-        return F.normalize(front, dim=1) * inside, F.normalize(back, dim=1) * inside
+        config, size = self.config.normals, image.shape[-1]
+
+        def seen_at(side: int) -> list[Tensor]:
+            maps = nets(_pool(image, side), _pool(matte, side))
+            return [_enlarge(one, size, align_corners=False) for one in maps]
+
+        sides = seen_at(config.input_size)
+        if config.input_size < config.detail_size <= size:
+            pairs = zip(sides, seen_at(config.detail_size), strict=True)
+            sides = [join_scales(*pair, matte, config.detail_cells) for pair in pairs]
+        front, back = (F.normalize(side, dim=1) * (matte > 0) for side in sides)
+        return front, back
 
     def coarse_features(self, image: Tensor, matte: Tensor, front: Tensor, back: Tensor) -> CoarseFeatures:
         """Run the coarse filter.

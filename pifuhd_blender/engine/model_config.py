@@ -41,13 +41,19 @@ class Pix2PixHDConfig:
 
 @dataclass(frozen=True)
 class JointConfig:
-    """One U-Net for both sides, fed with picture and matte; unit normals, zero outside the matte."""
+    """One U-Net for both sides, fed with picture and matte; unit normals, zero outside the matte.
+
+    With a ``detail_size`` it sees pictures of at least that size twice, and what is finer than
+    ``detail_cells`` along a side comes from the larger view (see ``normal_scales.py``).
+    """
 
     kind: Literal["joint"] = "joint"
     input_size: int = 512
     widths: tuple[int, ...] = (32, 64, 96, 160, 224)
     blocks: tuple[int, ...] = (1, 1, 2, 2, 2)
     detail: int = 12
+    detail_size: int = 0
+    detail_cells: int = 128
 
 
 @dataclass(frozen=True)

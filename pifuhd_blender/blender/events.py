@@ -79,7 +79,7 @@ def follow(task: Task, on_done: Callable[[], None] | None = None) -> None:
 def tick_task() -> float | None:
     """One look at the task; seconds to the next one, or None at its end."""
     session = current_session()
-    before = session.task_progress
+    before, line = session.task_progress, session.task_line
     ended = session.poll_task()
     if ended or session.task is None:
         waiting, _Following.on_done = _Following.on_done, ()
@@ -90,7 +90,8 @@ def tick_task() -> float | None:
         redraw()
         return None
     now = session.task_progress
-    if (now.words, int(100 * now.fraction)) != (before.words, int(100 * before.fraction)):
+    percents = int(100 * now.fraction), int(100 * before.fraction)
+    if (now.words, percents[0], session.task_line) != (before.words, percents[1], line):
         redraw()
     return TICK
 

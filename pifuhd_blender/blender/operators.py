@@ -18,6 +18,7 @@ from . import events
 from .addon import preferences, version
 from .greyed import possible
 from .operator_parts import Returned, refused
+from .person_choice import remember_people
 from .recipe import notes_of, recall
 from .run import Order, Run, RunState
 from .scene import NOTE, add_person, not_now, picture_name, present_place
@@ -198,17 +199,13 @@ def put_into_scene(session: Session, run: Run) -> Outcome:
         return Outcome(
             OutcomeKind.FAILED, f"The person could not be put into the scene ({what}); please report it."
         )
+    remember_people(str(run.order.photo), run.order.settings, run.report.get("people"))
     session.seconds_to_place = time.perf_counter() - began
     _log.info("put into the scene in %.3f s", session.seconds_to_place)
     size = f"{len(person.vertices):,} vertices, {len(person.faces):,} faces"
-    where = str(run.report.get("device", "")).upper() or "CPU"
-    warnings = (*run.warnings, *((warning,) if warning else ()))
-    return Outcome(
-        OutcomeKind.DONE,
-        f"{thing.name} stands in the scene",
-        (size, f"{_duration(run.seconds)} on {where}"),
-        warnings,
-    )
+    where = f"{_duration(run.seconds)} on {str(run.report.get('device', '')).upper() or 'CPU'}"
+    warnings = (*run.warnings, *filter(None, [warning]))
+    return Outcome(OutcomeKind.DONE, f"{thing.name} stands in the scene", (size, where), warnings)
 
 
 def _found_out(run: Run) -> dict[str, Any]:
@@ -264,6 +261,8 @@ def _ours() -> Any:  # noqa: ANN401 - bpy.ops has no types for an add-on's opera
 def _means_us(context: bpy.types.Context, event: bpy.types.Event) -> bool:
     """Whether Esc is meant for the run: over a 3D view, and with nothing else there that it would stop."""
     if context.screen is not None and context.screen.is_animation_playing:
+        return False
+    if bpy.app.is_job_running("RENDER"):  # which Esc ends, and which cannot be taken up again
         return False
     x, y = event.mouse_x, event.mouse_y
     areas = context.window.screen.areas if context.window is not None else ()

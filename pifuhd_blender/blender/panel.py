@@ -14,6 +14,7 @@ import bpy
 from ..runtime.models import KNOWN_MODELS
 from .addon import CATEGORY
 from .paragraphs import available_width, paragraph
+from .person_choice import draw_person_choice
 from .previews import picture_icon
 from .recipe import note_of
 from .run import RunState
@@ -121,6 +122,8 @@ def _draw_picture(layout: bpy.types.UILayout, settings: PIFUHD_PG_settings, widt
         row = box.row()
         row.alignment = "CENTER"
         row.label(text=f"{facts.kind}, {facts.width} x {facts.height}")
+    if not facts.refusal:
+        draw_person_choice(box, settings)
 
 
 def _draw_choices(layout: bpy.types.UILayout, settings: PIFUHD_PG_settings, width: float) -> None:
@@ -136,6 +139,8 @@ def _draw_choices(layout: bpy.types.UILayout, settings: PIFUHD_PG_settings, widt
         paragraph(box, standing.words, width, "ERROR")
         if standing.remedy is Remedy.MODEL:
             box.operator("pifuhd.open_preferences", text="Get the Model", icon="PREFERENCES")
+        elif standing.remedy is Remedy.LICENCE:
+            box.operator("pifuhd.agree", icon="TEXT")
     column = layout.column()
     column.use_property_split = True
     column.use_property_decorate = False

@@ -5,6 +5,7 @@ May import bpy. Never here: reading pixels. No postponed annotations in this fil
 from them.
 """
 
+import contextlib
 from pathlib import Path
 
 import bpy
@@ -20,7 +21,10 @@ __all__ = ["PIFUHD_OT_choose_picture", "PIFUHD_OT_dismiss", "PIFUHD_OT_show_colo
 
 
 def take_picture(scene: bpy.types.Scene, path: str) -> None:
-    """Fill the panel in with a picture."""
+    """Fill the panel in with a picture, beside the saved file by its way from there, as Blender's own do."""
+    if bpy.data.is_saved and bpy.context.preferences.filepaths.use_relative_paths:
+        with contextlib.suppress(ValueError):  # from one drive of Windows to another there is none
+            path = bpy.path.relpath(path)
     settings_of(scene).picture = path
     redraw()
 

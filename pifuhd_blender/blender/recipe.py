@@ -20,6 +20,7 @@ def notes_of(settings: PIFUHD_PG_settings) -> dict[str, Any]:
     """Picture, model and settings in a form that custom properties hold."""
     chosen = engine_settings(settings)
     chosen["face_budget"] = chosen["face_budget"] or 0  # a custom property can't be None
+    chosen["box"] = chosen["box"] or [0, 0, 0, 0]
     model = settings.model.lower()
     return {
         "picture": picture_path(settings),
@@ -51,6 +52,8 @@ def recall(thing: bpy.types.Object, settings: PIFUHD_PG_settings) -> None:
     settings.height_m = float(notes.get("height_m", settings.height_m))
     settings.relief = float(notes.get("relief", settings.relief))
     settings.smoothing = int(notes.get("smoothing", settings.smoothing))
+    box = list(notes.get("box") or ())
+    settings.area = box if len(box) == 4 else (0, 0, 0, 0)
     budget = int(notes.get("face_budget", 0))
     settings.limit_faces = budget > 0
     settings.face_budget = budget or settings.face_budget

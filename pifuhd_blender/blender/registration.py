@@ -32,6 +32,7 @@ from .operators import (
     PIFUHD_OT_watch,
 )
 from .panel import PIFUHD_PT_main, PIFUHD_PT_person
+from .person_choice import PIFUHD_OT_next_person
 from .picture_operators import PIFUHD_OT_choose_picture, PIFUHD_OT_dismiss, PIFUHD_OT_show_colours
 from .preferences import PIFUHD_AP_preferences
 from .session import begin_session, end_session
@@ -56,6 +57,7 @@ CLASSES = (
     PIFUHD_OT_cancel,
     PIFUHD_OT_reconstruct_again,
     PIFUHD_OT_choose_picture,
+    PIFUHD_OT_next_person,
     PIFUHD_OT_show_colours,
     PIFUHD_OT_dismiss,
     PIFUHD_OT_install,

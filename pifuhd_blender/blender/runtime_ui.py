@@ -61,6 +61,10 @@ def draw_task(layout: bpy.types.UILayout, session: Session, width: float) -> Non
         draw_bar(box, session.task_progress.fraction)
         if session.task_progress.words:
             paragraph(box, session.task_progress.words, width)
+        if session.task_line:
+            row = box.row()
+            row.active = False  # for those who want to see that something moves
+            row.label(text=session.task_line)
         box.operator("pifuhd.cancel_task", icon="CANCEL")
     elif session.task_outcome is not None:
         draw_outcome(layout.box(), session.task_outcome, width, of_task=True)

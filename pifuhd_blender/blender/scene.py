@@ -51,13 +51,15 @@ def present_place(context: bpy.types.Context, *, at_cursor: bool) -> Place:
 def not_now(context: bpy.types.Context) -> str:
     """Why a finished person must wait, or empty.
 
-    Outside Object Mode an undo step would not hold it, and while something is moved or rendered the scene
-    must not change.
+    Outside Object Mode an undo step would not hold it, and while something is moved, rendered or baked the
+    scene must not change.
     """
     if context.mode != "OBJECT":
         return "The person is ready and comes in when you are back in Object Mode"
     if bpy.app.is_job_running("RENDER"):
         return "The person is ready and comes in when the render is done"
+    if bpy.app.is_job_running("OBJECT_BAKE"):
+        return "The person is ready and comes in when the bake is done"
     moving = (
         operator.bl_idname
         for window in context.window_manager.windows
@@ -130,7 +132,7 @@ def add_person(
             if picture is not None:
                 thing[f"{NOTE}normals_{side}"] = _make_image(f"{name} {side} normals", picture)
     _make_active(thing)
-    return thing, warning
+    return thing, warning or _out_of_sight(thing)
 
 
 def make_mesh(name: str, person: PersonArrays, scale: float = 1.0) -> bpy.types.Mesh:
@@ -208,6 +210,9 @@ def _make_active(thing: bpy.types.Object) -> None:
     layer = bpy.context.view_layer
     if layer is None:
         return
+    view = bpy.context.space_data
+    if isinstance(view, bpy.types.SpaceView3D) and view.local_view is not None:
+        thing.local_view_set(view, True)  # as with all that is added there; else it would not be seen
     try:
         thing.select_set(True, view_layer=layer)
     except RuntimeError:  # another scene is looked at, or the collection is excluded
@@ -216,6 +221,14 @@ def _make_active(thing: bpy.types.Object) -> None:
         if other != thing:
             other.select_set(False, view_layer=layer)
     layer.objects.active = thing
+
+
+def _out_of_sight(thing: bpy.types.Object) -> str:
+    """Say so when the scene that is looked at has the person in a collection that it hides."""
+    scene, layer = bpy.context.scene, bpy.context.view_layer
+    if layer is None or thing.name not in scene.objects or thing.visible_get(view_layer=layer):
+        return ""
+    return "Its collection is hidden, so the person can't be seen; show the collection in the Outliner."
 
 
 def _metres_per_unit(scene: bpy.types.Scene) -> float:

@@ -41,10 +41,14 @@ class Session:
         self.task: Task | None = None
         """The task under way."""
         self.task_progress = Snapshot(JobState.RUNNING, "", -1.0)
+        self.task_line = ""
+        """The last line of the task's log, while it is under way."""
         self.task_outcome: Outcome | None = None
         self.task_log: list[str] = []
         self.test_facts: dict[str, Any] = {}
         """What the last self-test told."""
+        self.people: tuple[str, tuple[tuple[int, int, int, int], ...]] = "", ()
+        """A picture's path, and the boxes of the people that its last run found in it."""
         self.pictures = PictureCheck()
         self._client: WorkerClient | None = None
         self._closed = False
@@ -90,7 +94,7 @@ class Session:
 
     def undertake(self, task: Task) -> None:
         """Follow a task from now on."""
-        self.task, self.task_outcome = task, None
+        self.task, self.task_outcome, self.task_line = task, None, ""
         self.task_progress = task.poll()
 
     def refuse_if_busy(self) -> None:
@@ -114,6 +118,7 @@ class Session:
         self.task_progress = task.poll()
         state, words = self.task_progress.state, self.task_progress.words
         if state is JobState.RUNNING:
+            self.task_line = next(reversed(task.log()), "").strip()
             return False
         kind = {
             JobState.DONE: OutcomeKind.DONE,

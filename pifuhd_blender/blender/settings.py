@@ -14,6 +14,7 @@ from bpy.props import (
     EnumProperty,
     FloatProperty,
     IntProperty,
+    IntVectorProperty,
     StringProperty,
 )
 
@@ -25,6 +26,10 @@ QUALITIES = {"DRAFT": 128, "STANDARD": 256, "HIGH": 512, "ULTRA": 1024}
 MODELS = ("COMPACT", "OFFICIAL", "FILE")
 
 
+def _another_picture(settings: Any, _context: bpy.types.Context) -> None:  # noqa: ANN401 - the class below
+    settings.area = (0, 0, 0, 0)
+
+
 class PIFUHD_PG_settings(bpy.types.PropertyGroup):
     """Choices for the next reconstruction."""
 
@@ -32,6 +37,14 @@ class PIFUHD_PG_settings(bpy.types.PropertyGroup):
         name="Picture",
         description="Picture of one whole person: PNG, JPEG, WebP, TIFF or BMP",
         maxlen=1024,
+        update=_another_picture,
+    )
+    area: IntVectorProperty(
+        name="Where the Person Is",
+        description="Part of the picture with the person: left, top, width and height in pixels",
+        size=4,
+        min=0,
+        options={"HIDDEN"},
     )
     model: EnumProperty(
         name="Model",
@@ -159,6 +172,7 @@ def engine_settings(settings: PIFUHD_PG_settings) -> dict[str, Any]:
         "resolution": QUALITIES[settings.quality],
         "height_m": round(float(settings.height_m), 4),
         "matte": settings.matte.lower(),
+        "box": list(settings.area) if settings.area[2] and settings.area[3] else None,
         "unseen": settings.unseen.lower(),
         "smoothing": int(settings.smoothing),
         "relief": round(float(settings.relief), 4),

@@ -15,6 +15,7 @@ from pathlib import Path
 import bpy
 
 from ..runtime.environment import Condition, Environment, Options, State
+from ..runtime.model_file import is_official
 from ..runtime.models import ModelShelf
 from ..runtime.worker_client import Launch
 from .addon import FOLDER, data_folder, preferences, version
@@ -49,6 +50,8 @@ class Remedy(StrEnum):
     REPAIR = "repair"
     CHOOSE = "choose"
     """Choose another Python of one's own, in the preferences."""
+    LICENCE = "licence"
+    """Read the official model's licence, and agree to it."""
     MODEL = "model"
     """Get the official model, in the preferences."""
 
@@ -149,6 +152,8 @@ def known_model_standing(key: str) -> ModelStanding:
     found = shelf().find(key)
     if found.path is None:
         remedy = Remedy.MODEL if found.model.addresses else Remedy.NONE
+        if not found.agreed:
+            remedy = Remedy.LICENCE
         words = found.words[:1].lower() + found.words[1:] if remedy else found.words
         return ModelStanding("", f"{found.model.title}: {words}" if remedy else words, remedy)
     return ModelStanding(str(found.path) if found.model.addresses else key, found.words)
@@ -181,6 +186,9 @@ def _own_model(chosen: str) -> ModelStanding:
         return ModelStanding("", f"There is no model file {path.name} at this place; choose another one.")
     if path.suffix.lower() not in {".pt", ".safetensors"}:
         return ModelStanding("", f"{path.name} is no model file; choose a .pt or .safetensors.")
+    if is_official(path) and not shelf().agreed("official"):
+        words = f"{path.name} is the official model; read its licence and agree to it first."
+        return ModelStanding("", words, Remedy.LICENCE)
     return ModelStanding(str(path), path.name)
 
 

@@ -186,7 +186,7 @@ def _note_on_people(matte: Matte) -> tuple[str, ...]:
     count = len(matte.people)
     if count < 2:
         return ()
-    return (f"There are {count} people in the picture; the largest is taken. A box chooses another.",)
+    return (f"There are {count} people in the picture; the largest is taken, unless you choose another.",)
 
 
 def _note_on_size(matte: Matte) -> tuple[str, ...]:

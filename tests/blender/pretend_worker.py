@@ -4,8 +4,8 @@
 Started as the real one is (``-I .../worker.py --idle ... --folder ...``) by a stand-in for its Python. The
 photo's name says how it behaves: ``slow`` takes 25 seconds, ``long`` three minutes, ``crash`` dies, ``deaf``
 ignores cancelling, ``nobody`` fails with a sentence, ``lacks`` says that the environment does, ``broken``
-writes no arrays; any other is quick. The mesh grows with the resolution: 1024 is half a million vertices.
-Needs NumPy.
+writes no arrays, ``pair`` finds two people; any other is quick. The mesh grows with the resolution: 1024 is
+half a million vertices. Needs NumPy.
 """
 
 import json
@@ -142,8 +142,10 @@ class Worker:
             "device": "cpu",
             "seconds": {"total": seconds},
             "settings": settings,
+            "people": [[10, 5, 40, 100], [60, 20, 20, 50]][: 2 if behaviour == "pair" else 1],
         }
-        warnings = ["Two people were found; the larger one was taken."] if behaviour == "pair" else []
+        several = "There are 2 people in the picture; the largest is taken, unless you choose another."
+        warnings = [several] if behaviour == "pair" else []
         tell(type="result", id=message["id"], data=data, warnings=warnings)
 
 

@@ -111,6 +111,18 @@ def test_a_task_ends_in_an_outcome(session: Session, state: JobState, words: str
     assert session.task_log == ["a line"]
 
 
+def test_the_last_line_of_a_task_s_log_is_shown_while_it_is_under_way(session: Session) -> None:
+    session.undertake(Task())
+    assert session.task_line == ""
+
+    session.poll_task()
+    assert session.task_line == "a line"
+
+    session.task = None
+    session.undertake(Task())
+    assert session.task_line == ""
+
+
 def test_abandoning_says_why_and_lets_the_next_run_begin(
     session: Session, launch: Launch, tmp_path: Path
 ) -> None:

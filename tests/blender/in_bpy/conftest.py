@@ -101,6 +101,7 @@ def addon(installed, pretend_python) -> Iterator[SimpleNamespace]:
         session.abandon("The test is over.")
         session.conclude(None)
         session.outcome = session.task = session.task_outcome = None
+        session.people = "", ()
         session.end_worker()
 
 

@@ -32,3 +32,18 @@ def test_choosing_a_picture_fills_the_panel_in(photo):
     bpy.ops.pifuhd.choose_picture(filepath=path)
 
     assert bpy.context.scene.pifuhd.picture == path
+
+
+def test_beside_a_saved_file_a_picture_is_found_by_its_way_from_there(photo, tmp_path):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    path = photo()
+
+    bpy.ops.pifuhd.choose_picture(filepath=str(path))
+    assert bpy.context.scene.pifuhd.picture == "//person.png"
+
+    bpy.context.preferences.filepaths.use_relative_paths = False
+    try:
+        bpy.ops.pifuhd.choose_picture(filepath=str(path))
+        assert bpy.context.scene.pifuhd.picture == str(path)
+    finally:
+        bpy.context.preferences.filepaths.use_relative_paths = True

@@ -91,6 +91,18 @@ def test_it_can_be_removed(tmp_path, shelf, follow):
     assert shelf().find("official").path is None
 
 
+def test_the_official_file_as_one_s_own_needs_the_agreement_too(addon, tmp_path):
+    settings = bpy.context.scene.pifuhd
+    settings.model, settings.model_file = "FILE", str(official_file(tmp_path))
+    standing = addon.module("standing").model_standing
+
+    assert standing(settings).model == ""
+    assert standing(settings).remedy == "licence"
+
+    bpy.ops.pifuhd.agree(agreed=True)
+    assert standing(settings).model.endswith("pifuhd.pt")
+
+
 @pytest.mark.parametrize(
     ("file", "words"),
     [("", "Choose your model file."), ("/nowhere/x.pt", "There is no model file x.pt")],

@@ -140,8 +140,9 @@ def test_warnings_are_told(photo, drive):
     run = drive()
     run.turn()
 
-    assert run.session.outcome.warnings == ("Two people were found; the larger one was taken.",)
-    assert ({"WARNING"}, "Two people were found; the larger one was taken.") in run.reports
+    warning = "There are 2 people in the picture; the largest is taken, unless you choose another."
+    assert run.session.outcome.warnings == (warning,)
+    assert ({"WARNING"}, warning) in run.reports
 
 
 def test_the_person_waits_for_object_mode(photo, drive):

@@ -158,6 +158,20 @@ def test_it_alone_is_selected_and_active(scene, person):
     assert bpy.context.active_object == thing
 
 
+def test_in_a_hidden_collection_it_is_said_that_it_can_t_be_seen(scene, person):
+    hidden = bpy.data.collections.new("Hidden")
+    bpy.context.scene.collection.children.link(hidden)
+    layer = bpy.context.view_layer
+    layer.active_layer_collection = layer.layer_collection.children["Hidden"]
+    place = here(scene)
+    layer.layer_collection.children["Hidden"].hide_viewport = True
+
+    thing, warning = scene.add_person("figure", person, place, {})
+
+    assert thing.name in hidden.objects
+    assert "can't be seen" in warning
+
+
 def test_two_people_of_one_picture_are_two_things(scene, person):
     first, _ = scene.add_person("figure", person, here(scene), {})
     second, _ = scene.add_person("figure", person, here(scene), {})

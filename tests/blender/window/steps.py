@@ -162,6 +162,58 @@ def meanwhile():
     assert "slow" not in bpy.data.scenes["Other"].objects
 
 
+def rendering():
+    """A render begins during a run and outlasts it: both come to their end, the person after the render."""
+    yield from install()
+    yield from use_python()
+    scene = bpy.context.scene
+    scene.render.engine, scene.cycles.samples = "CYCLES", 4096
+    scene.cycles.use_denoising, scene.cycles.time_limit = False, 40
+    choose("slow")
+    start()
+    yield from d.until(working(), LONG)
+    yield from away()
+    yield from d.key("F12")
+    yield from d.until(rendered, 20)
+    before = session().progress.fraction
+    yield from d.until(working(before + 0.05), LONG)  # the run goes on meanwhile
+    shot("renders_during_a_run")
+    yield from d.until(lambda: bool(session().waiting), LONG)
+    assert rendered()
+    assert "when the render is done" in session().waiting
+    assert "slow" not in bpy.data.objects
+    yield 0.5
+    shot("waits_for_the_render")
+    yield from d.until(idle, LONG)
+    assert not rendered()
+    assert session().outcome.kind == "done", session().outcome
+    assert "slow" in scene.objects
+    yield from cancelled_while_rendering()
+
+
+def cancelled_while_rendering():
+    """Esc ends the render and not the run; the button ends the run and not the render."""
+    choose("long")
+    yield from d.key("F12")
+    yield from d.until(rendered, 20)
+    start()
+    yield from d.until(working(0.005), LONG)
+    with bpy.context.temp_override(**d.view3d("UI")):
+        bpy.ops.pifuhd.cancel()
+    yield from d.until(idle, 10)
+    assert rendered()
+    start()
+    yield from d.until(working(0.005), LONG)
+    yield from away()
+    yield from d.key("Escape")
+    yield from d.until(lambda: not rendered(), 30)
+    assert session().run is not None
+
+
+def rendered():
+    return bpy.app.is_job_running("RENDER")
+
+
 def start_again():
     try:
         start()

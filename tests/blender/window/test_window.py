@@ -106,6 +106,7 @@ def play(scenario: str, limit: int, out: Path, **surroundings: str) -> None:
         "interface",
         "esc",
         "meanwhile",
+        "rendering",
         "window_closed",
         "other_file",
         "disabled",

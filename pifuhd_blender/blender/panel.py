@@ -108,7 +108,7 @@ def _draw_picture(layout: bpy.types.UILayout, settings: PIFUHD_PG_settings, widt
         column = box.column()
         column.scale_y = 1.6
         column.operator("pifuhd.choose_picture", icon="IMAGE_DATA")
-        paragraph(box, "A picture of one whole person, standing; or drop one on the view.", width)
+        paragraph(box, "One person, whole and standing. A picture can also be dropped on the view.", width)
         return
     icon = 0 if facts.refusal else picture_icon(picture_path(settings))
     if icon:

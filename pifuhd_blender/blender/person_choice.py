@@ -46,14 +46,15 @@ def chosen_person(settings: PIFUHD_PG_settings) -> tuple[int, int]:
 def draw_person_choice(layout: bpy.types.UILayout, settings: PIFUHD_PG_settings) -> None:
     """A row to step through the people of the picture; nothing where there is but one."""
     number, count = chosen_person(settings)
-    row = layout.row(align=True)
     if count > 1:
+        row = layout.row(align=True)
         row.operator("pifuhd.next_person", text="", icon="TRIA_LEFT").step = -1
         middle = row.row()
         middle.alignment = "CENTER"
         middle.label(text=f"Person {number + 1} of {count}")
         row.operator("pifuhd.next_person", text="", icon="TRIA_RIGHT").step = 1
     elif any(settings.area):  # from the notes of a person who was made in another session
+        row = layout.row(align=True)
         row.label(text="One of several people")
         row.operator("pifuhd.next_person", text="", icon="X").step = 0
 

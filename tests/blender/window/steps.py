@@ -86,6 +86,9 @@ def interface():
         bpy.ops.pifuhd.open_preferences()
     yield 2
     shot("8_preferences")
+    d.view3d()["area"].type = "PREFERENCES"  # where it is seen from edge to edge
+    yield 2
+    shot("9_preferences")
 
 
 def undo_and_redo():
@@ -416,7 +419,9 @@ def readme():
     shot("missing")
     note_boxes("boxes")
     yield from use_python()
+    bpy.ops.wm.save_as_mainfile(filepath=str(PICTURES.parent / "person.blend"))
     choose("sample", "STANDARD")
+    settings().picture = f"//{PICTURES.name}/sample.png"  # as it is found by who has saved the file beside it
     yield 3
     shot("ready")
     start()

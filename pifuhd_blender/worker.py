@@ -270,15 +270,24 @@ def main(arguments: list[str]) -> int:
     # PyTorch's threads sleep while they wait for each other. By default they spin: on cores that also draw or
     # render, a run took ten times as long that way, and kept these from their work
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    if os.name == "posix":
-        with contextlib.suppress(OSError):
-            os.nice(5)  # Blender's own threads go first, so that it stays usable on all cores
+    _let_blender_go_first()
     service = Service(stream, idle=given.idle, folder=given.folder, load=_load_tasks)
     status = service.run()
     # Not sys.exit: torch's threads and GPU drivers have kept finished processes from ending
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
+
+
+def _let_blender_go_first() -> None:
+    """Leave the processor to Blender's own threads where they want it, so that it stays usable."""
+    if os.name != "posix":
+        return
+    with contextlib.suppress(OSError):
+        os.nice(5)
+        # Linux may weigh whole sessions by this, and niceness only within one; the worker has its own
+        if sys.platform == "linux" and os.getsid(0) == os.getpid():
+            Path("/proc/self/autogroup").write_text("5", encoding="ascii")
 
 
 def _load_tasks() -> Tasks:

@@ -122,14 +122,13 @@ def test_hello_and_the_first_progress_come_before_the_engine_is_imported(
     client_of: Callable[..., WorkerClient],
 ) -> None:
     client = client_of(SLOW_IMPORT="1.5")
-    began = time.monotonic()
     ask(client, "good")
-    until(client, {EventKind.PROGRESS})
-    answered = time.monotonic() - began
-    until(client, ENDS)
-    # The goal is 1 s for hello; 0.2 s were measured, and a loaded machine needs some room
-    assert answered < 1.2
-    assert time.monotonic() - began > 1.5  # what the import takes
+    kinds = [event.kind for event in until(client, {EventKind.PROGRESS})]
+    assert EventKind.HELLO in kinds
+    assert (
+        EventKind.READY not in kinds
+    )  # which comes after the import; 0.2 s were measured, and the goal is 1
+    assert EventKind.READY in {event.kind for event in until(client, ENDS)}
 
 
 def test_the_package_is_loaded_from_its_place_under_a_private_name(
@@ -168,6 +167,17 @@ def test_the_process_stays_warm_and_answers_defects_with_a_sentence(
     assert "ZeroDivisionError: a defect" in defect.sentence
     assert "Traceback" in (tmp_path / "worker.log").read_text(encoding="utf-8")
     assert good.data["pid"] == again.data["pid"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has other priorities")
+def test_blender_s_threads_go_before_its_own(client_of: Callable[..., WorkerClient]) -> None:
+    client = client_of()
+    ask(client, "good")
+    pid = until(client, ENDS)[-1].data["pid"]
+    assert os.getpriority(os.PRIO_PROCESS, pid) == min(os.getpriority(os.PRIO_PROCESS, 0) + 5, 19)
+    group = Path(f"/proc/{pid}/autogroup")
+    if group.is_file() and group.read_text(encoding="ascii").strip():
+        assert group.read_text(encoding="ascii").split()[-1] == "5"
 
 
 def test_progress_is_thinned_out_to_what_a_screen_shows(client_of: Callable[..., WorkerClient]) -> None:

@@ -54,11 +54,9 @@ class _Watching:
             return {"RUNNING_MODAL"}
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
-        before = session.progress
         session.progress = run.poll()
         if not run.state.over:
-            # A redraw is the dearest thing here, so only for what a person would see
-            if before is None or session.progress.shown != before.shown:
+            if session.drawn.is_old(session.progress):
                 events.redraw()
             return {"PASS_THROUGH"}
         if run.state is RunState.DONE and (waiting := not_now(context)):

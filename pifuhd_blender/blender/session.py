@@ -15,7 +15,7 @@ from typing import Any
 from ..runtime.errors import RuntimeProblem
 from ..runtime.worker_client import Launch, State, WorkerClient
 from .picture_check import PictureCheck
-from .run import Order, Progress, Run
+from .run import Drawn, Order, Progress, Run
 from .task import JobState, Outcome, OutcomeKind, Snapshot, Task
 from .wish import Wish
 
@@ -34,6 +34,8 @@ class Session:
         """Why a finished person is not in the scene yet; empty when nothing waits."""
         self.progress: Progress | None = None
         """The run's, as of the last look at it."""
+        self.drawn = Drawn()
+        """The run's, as panels show it."""
         self.seconds_to_place = 0.0
         """How long the event loop stood still while the last person came into the scene."""
         self.outcome: Outcome | None = None
@@ -88,7 +90,7 @@ class Session:
         """
         self.refuse_if_busy()
         self.run = Run(self.client(launch), order)
-        self.progress = None
+        self.progress, self.drawn = None, Drawn()
         self.wish, self.outcome, self.waiting = wish, None, ""
         return self.run
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pifuhd_blender.blender.run import Order, Run, RunState, time_left
+from pifuhd_blender.blender.run import Drawn, Order, Progress, Run, RunState, time_left
 from pifuhd_blender.runtime.messages import Cause
 from pifuhd_blender.runtime.version import package_version
 from pifuhd_blender.runtime.worker_client import Event, EventKind, Launch, WorkerClient
@@ -188,6 +188,21 @@ def test_other_requests_are_none_of_its_business(run: Run, client: Client) -> No
     client.say(EventKind.ENDED, request="")
 
     assert run.poll().state is RunState.WORKING
+
+
+def test_a_bar_is_drawn_four_times_a_second_and_words_at_once(clock: Clock) -> None:
+    drawn = Drawn(patience=0.25, clock=clock)
+
+    def is_old(words: str, fraction: float, at: float) -> bool:
+        clock.now = at
+        return drawn.is_old(Progress(RunState.WORKING, words, fraction, ""))
+
+    assert is_old("Seeing", 0.10, at=0.0)
+    assert not is_old("Seeing", 0.101, at=9.0)  # no percent more
+    assert is_old("Seeing", 0.12, at=9.1)
+    assert not is_old("Seeing", 0.13, at=9.2)
+    assert is_old("Seeing", 0.13, at=9.4)  # what was left out comes
+    assert is_old("Finding", 0.13, at=9.5)
 
 
 def test_time_stops_with_the_run(run: Run, client: Client, clock: Clock) -> None:

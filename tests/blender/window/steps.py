@@ -392,13 +392,18 @@ def real():
     for picture in sorted(PICTURES.glob("*.png"))[:10]:
         choose(picture.stem, os.environ.get("QUALITY", "STANDARD"))
         yield 1
+        busy = time.process_time()
         start()
+        current = session().run
         yield from d.until(working(0.05), 300)
         yield from gaps(picture.stem, windows=2, seconds=2)
         shot(f"real_{picture.stem}_running")
         yield from d.until(idle, 900)
         yield 1
         sys.stdout.write(f"{picture.name}: {session().outcome}\n")
+        busy = time.process_time() - busy
+        sys.stdout.write(f"{current.seconds:.1f} s, of which Blender itself used {busy:.1f} s of processor\n")
+        sys.stdout.write(f"stages: {current.report.get('seconds')}\n")
         assert session().outcome.kind == "done", session().outcome
         for side in ("FRONT", "RIGHT", "BACK"):
             look_from(side)

@@ -25,10 +25,11 @@ from PIL import Image
 
 from .geometry import Faces, Points
 
+PLAIN_TEXTURE = "plain"  # no file: a light grey that a look tints
 BASE_VERTICES = 19158  # of MakeHuman's hm08 base mesh, helper geometry included
 SKIN_VERTICES = 13380  # the body itself; eyeballs, tongue and helpers follow it
 
-__all__ = ["BASE_VERTICES", "SKIN_VERTICES", "AssetError", "AssetPack", "Body", "Garment"]
+__all__ = ["BASE_VERTICES", "PLAIN_TEXTURE", "SKIN_VERTICES", "AssetError", "AssetPack", "Body", "Garment"]
 
 
 class AssetError(Exception):
@@ -275,7 +276,9 @@ class AssetPack:
         return self._garments[name]
 
     def texture(self, file: str) -> NDArray[np.uint8]:
-        """Pixels (H, W, 4) of a texture, RGBA."""
+        """Pixels (H, W, 4) of a texture, RGBA; :data:`PLAIN_TEXTURE` is one without a file."""
+        if file == PLAIN_TEXTURE:
+            return np.full((2, 2, 4), (190, 190, 190, 255), np.uint8)
         if file not in self._textures:
             with Image.open(self.root / "makehuman" / "tex" / file) as picture:
                 self._textures[file] = np.asarray(picture.convert("RGBA"))

@@ -7,7 +7,7 @@ convolved with the cosine.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import trimesh
@@ -45,12 +45,16 @@ class Lighting:
         (3,), linear RGB; zero for none.
     exposure
         Factor on all light.
+    second_direction, second_colour
+        As the key's, of a light that only nearby surfaces shadow: from behind it draws a bright rim.
     """
 
     surroundings: Points
     key_direction: Points
     key_colour: Points
     exposure: float
+    second_direction: Points = field(default_factory=lambda: np.array([0.0, 0.0, 1.0]))
+    second_colour: Points = field(default_factory=lambda: np.zeros(3))
 
 
 def basis(normals: Points) -> Points:

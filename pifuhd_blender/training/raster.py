@@ -41,6 +41,7 @@ in vec3 v_normal; in vec2 v_uv; in float v_ambient; in float v_key; in vec3 v_re
 uniform sampler2D albedo;
 uniform vec3 tint; uniform float wash; uniform float alpha_cut; uniform float gloss;
 uniform vec3 sh[9]; uniform vec3 key_direction; uniform vec3 key_colour;
+uniform vec3 second_direction; uniform vec3 second_colour;
 uniform float side; uniform float exposure;
 uniform int pattern; uniform float pattern_size; uniform float pattern_phase;
 uniform float pattern_share; uniform vec3 pattern_colour;
@@ -75,6 +76,7 @@ void main() {
   base = mix(base, pattern_colour * (0.3 + luminance), printed() * pattern_share);
   vec3 half_way = normalize(key_direction + vec3(0, 0, side));
   vec3 direct = key_colour * v_key * max(dot(n, key_direction), 0.0);
+  direct += second_colour * v_ambient * max(dot(n, second_direction), 0.0);
   vec3 light = base * (max(ambient, vec3(0.02)) * v_ambient + direct);
   light += gloss * pow(max(dot(n, half_way), 0.0), 24.0) * v_ambient * (0.3 + v_key);
   light *= exposure; light = light / (1.0 + 0.25 * light * light);
@@ -268,7 +270,8 @@ class Rasteriser:
         _set_uniforms(self._program, {
             **_camera(view, 1.0), "sh": [tuple(row) for row in lighting.surroundings],
             "key_direction": tuple(lighting.key_direction), "key_colour": tuple(lighting.key_colour),
-            "exposure": lighting.exposure,
+            "second_direction": tuple(lighting.second_direction),
+            "second_colour": tuple(lighting.second_colour), "exposure": lighting.exposure,
         })  # fmt: skip
         self._clear(self._target)
         for part in scene.parts:

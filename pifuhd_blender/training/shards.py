@@ -157,9 +157,16 @@ class ShardWriter:
         return arrays | {"view": np.stack(views), "depth": np.stack(depths).astype(np.float16)}
 
     def _draw_lighting(self, view: View, key: Points, rng: np.random.Generator) -> Lighting:
-        """Surroundings, turned and tinted at random; a key light three times of four; an exposure."""
+        """Surroundings, turned and tinted at random; a key light three times of four; an exposure.
+
+        A third of the training pictures have a second light from anywhere.
+        """
         names = list(self.pack.lights)
         light = exposed(self.pack.lights[names[rng.integers(len(names))]])
         light = turned(light, rng.uniform(-np.pi, np.pi)) * rng.uniform(0.9, 1.1, 3)
         key_colour = rng.uniform(0, 1.3) * rng.uniform(0.85, 1.1, 3) if rng.random() < 0.75 else np.zeros(3)
-        return Lighting(light, view.turn @ key, key_colour, float(np.exp(rng.normal(0.25, 0.25)) * 1.1))
+        lighting = Lighting(light, view.turn @ key, key_colour, float(np.exp(rng.normal(0.25, 0.25)) * 1.1))
+        if self.held_out or rng.random() < 0.65:
+            return lighting
+        second_colour = rng.uniform(0, 1) * rng.uniform(0.7, 1.1, 3)
+        return replace(lighting, second_direction=random_direction(rng), second_colour=second_colour)

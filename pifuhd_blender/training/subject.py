@@ -7,15 +7,21 @@ the body pulled in where garments hide it). Metres, y up, z to the viewer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import trimesh
 from numpy.typing import NDArray
 
-from .assets import AssetPack, Body, Garment, skin
+from .accessories import ACCESSORIES, Mannequin, make_accessory
+from .assets import PLAIN_TEXTURE, AssetPack, Body, Garment, skin
 from .drape import Cloth, Collider, drape, limb_of
 from .geometry import Faces, Points, subdivide, vertex_normals
-from .tailor import Cut, LimbAxes, draw_cuts, draw_ease, shorten, uncovered, widen
+from .hands import clear_of_body
+from .headwear import HEADWEAR, make_headwear
+from .layers import layer_of, lifted
+from .shells import Shell
+from .tailor import Cut, LimbAxes, draw_cuts, draw_ease, restyle, shorten, uncovered, widen
 from .wardrobe import STIFF, Person
 
 HIDDEN_BODY_INSET = 0.008  # metres; keeps the skin under a garment from poking through its label solid
@@ -90,6 +96,7 @@ class _Fitting:
     body: Body
     collider: Collider
     axes: LimbAxes
+    heads: Points
     matrices: Points
     draped: bool
     looseness: float
@@ -97,10 +104,17 @@ class _Fitting:
     varied: bool
 
 
-def _wear(garment: Garment, fitting: _Fitting, rng: np.random.Generator, cut: Cut) -> Piece:
-    """Put a garment on the body: fitted, posed, and if it is cloth cut, widened, refined and draped."""
+def _wear(
+    garment: Garment, fitting: _Fitting, rng: np.random.Generator, cut: Cut
+) -> tuple[Piece, NDArray[np.int64]]:
+    """Put a garment on the body: fitted, posed, and if it is cloth cut, widened, refined and draped.
+
+    With it comes whose limb each vertex follows, (n,).
+    """
     body, collider = fitting.body, fitting.collider
     rest = garment.fit(collider.rest)
+    if garment.kind == "hair" and fitting.varied:
+        rest = restyle(rest, fitting.heads[body.index["head"]], rng)
     weights = garment.skin_weights(body.weights)
     faces, texture_faces = garment.faces, garment.texture_faces
     texture_coordinates: Points = garment.texture_coordinates
@@ -120,9 +134,79 @@ def _wear(garment: Garment, fitting: _Fitting, rng: np.random.Generator, cut: Cu
         if fitting.draped:
             limbs = fitting.limb_of_bone[weights.argmax(1)]
             posed = drape(Cloth(rest, posed, faces, limbs), collider, rng, looseness=fitting.looseness)
-    return Piece(
+    piece = Piece(
         garment.name, garment.kind, posed, rest, faces, texture_faces, texture_coordinates, garment.texture
     )
+    return piece, fitting.limb_of_bone[weights.argmax(1)]
+
+
+def _layered(worn: list[Piece], rng: np.random.Generator) -> list[Piece]:
+    """The same pieces, each lifted off those that are worn beneath it."""
+    tucked = bool(rng.random() < 0.25)
+    layers = [layer_of(piece.name, tucked=tucked) if piece.kind == "clothes" else None for piece in worn]
+    result = list(worn)
+    order = sorted((layer, k) for k, layer in enumerate(layers) if layer is not None)
+    for place, (layer, k) in enumerate(order):
+        for below, inner in order[:place]:
+            if below < layer:
+                under = result[inner]
+                vertices = lifted(result[k].vertices, under.vertices, under.faces)
+                result[k] = replace(result[k], vertices=vertices)
+    return result
+
+
+def _with_accessories(
+    worn: list[Piece],
+    limbs: list[NDArray[np.int64]],
+    fitting: _Fitting,
+    person: Person,
+    rng: np.random.Generator,
+) -> list[Piece]:
+    """What is worn with bags, scarves and headwear put on, and hair pressed below what covers it."""
+    body, collider = fitting.body, fitting.collider
+    bare = body.triangles[body.is_skin]
+    head = trimesh.Trimesh(collider.posed, bare[(collider.limb[bare] == 0).all(1)], process=False)
+    above_neck = np.array([name.startswith(("neck02", "neck03", "head", "eye")) for name in body.bones])
+    below = bare[~above_neck[body.weights.argmax(1)][bare].any(1)]
+    surfaces = [(collider.posed, below, collider.limb)]
+    surfaces += [
+        (piece.vertices, piece.faces, limb)
+        for piece, limb in zip(worn, limbs, strict=True)
+        if piece.kind == "clothes" and not any(word in piece.name for word in STIFF)
+    ]
+    armless = [
+        trimesh.Trimesh(vertices, faces[~np.isin(limb[faces], (1, 2)).any(1)], process=False)
+        for vertices, faces, limb in surfaces
+    ]
+    turned = fitting.matrices[:, :3, :3]
+    joints = np.einsum("bij,bj->bi", turned, fitting.heads) + fitting.matrices[:, :3, 3]
+    on = Mannequin(
+        trimesh.util.concatenate(armless), head,
+        dict(zip(body.bones, joints, strict=True)), dict(zip(body.bones, turned, strict=True)),
+        float(np.ptp(collider.rest[bare, 1])) / 1.75,
+    )  # fmt: skip
+    result = list(worn)
+    for name in person.accessories:
+        if name in ACCESSORIES:
+            result.append(_piece_of(name, make_accessory(name, on, rng)))
+        elif name in HEADWEAR:
+            headwear = make_headwear(name, on, rng)
+            result = [
+                replace(piece, vertices=headwear.press(piece.vertices)) if piece.kind == "hair" else piece
+                for piece in result
+            ]
+            result.append(_piece_of(name, headwear.shells))
+    return result
+
+
+def _piece_of(name: str, shells: list[Shell]) -> Piece:
+    """One piece of several closed surfaces, without a texture of its own."""
+    offsets = np.cumsum([0, *(len(vertices) for vertices, _ in shells[:-1])])
+    vertices = np.concatenate([vertices for vertices, _ in shells])
+    faces = np.concatenate([faces + start for (_, faces), start in zip(shells, offsets, strict=True)])
+    faces = faces.astype(np.int32)
+    nowhere = np.zeros((len(vertices), 2), np.float32)
+    return Piece(name, "clothes", vertices, vertices, faces, faces, nowhere, PLAIN_TEXTURE)
 
 
 def dress(pack: AssetPack, person: Person, rng: np.random.Generator, *, drape_chance: float = 0.6) -> Subject:
@@ -140,19 +224,26 @@ def dress(pack: AssetPack, person: Person, rng: np.random.Generator, *, drape_ch
     """
     body = pack.body
     rest, heads = body.shape(person.phenotypes, held_out=person.held_out)
-    matrices = body.bone_matrices(heads, person.pose)
-    posed = skin(rest, body.weights, matrices)
     limb_of_bone = np.array([limb_of(name) for name in body.bones])
-    collider = Collider(rest, posed, body.triangles, limb_of_bone[body.weights.argmax(1)])
+    limb = limb_of_bone[body.weights.argmax(1)]
+    pose = person.pose if person.held_out else clear_of_body(body, rest, heads, person.pose, limb)
+    matrices = body.bone_matrices(heads, pose)
+    posed = skin(rest, body.weights, matrices)
+    collider = Collider(rest, posed, body.triangles, limb)
     draped = bool(rng.random() < drape_chance)
     axes = LimbAxes.of(heads, body.index)
     looseness = rng.uniform(1.02, 1.09)
     # Held-out people wear everything nearly as it was made: the set they form must not change
     varied = not person.held_out
-    fitting = _Fitting(body, collider, axes, matrices, draped, looseness, limb_of_bone, varied)
+    fitting = _Fitting(body, collider, axes, heads, matrices, draped, looseness, limb_of_bone, varied)
     garments = [pack.garment(name) for name in person.garments]
     cuts: list[Cut] = [draw_cuts(rng) if _is_cloth(garment) and varied else {} for garment in garments]
-    worn = [_wear(garment, fitting, rng, cut) for garment, cut in zip(garments, cuts, strict=True)]
+    fitted = [_wear(garment, fitting, rng, cut) for garment, cut in zip(garments, cuts, strict=True)]
+    worn = [piece for piece, _ in fitted]
+    if varied:
+        worn = _layered(worn, rng)
+    if person.accessories:
+        worn = _with_accessories(worn, [limbs for _, limbs in fitted], fitting, person, rng)
     hidden = np.any(
         [
             garment.hides & ~uncovered(rest, collider.limb, axes, cut)

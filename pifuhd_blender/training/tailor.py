@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .geometry import Faces, Points, vertex_normals
 
-__all__ = ["Cut", "Ease", "LimbAxes", "draw_cuts", "draw_ease", "shorten", "uncovered", "widen"]
+__all__ = ["Cut", "Ease", "LimbAxes", "draw_cuts", "draw_ease", "restyle", "shorten", "uncovered", "widen"]
 
 ARMS, LEGS = (1, 2), (3, 4)  # numbers of limbs, see drape.limb_of
 ENDS = {
@@ -76,9 +76,9 @@ class Ease:
 
 
 def draw_ease(rng: np.random.Generator, *, wide: bool) -> Ease:
-    """Mostly a little; where ``wide`` ones may occur, one garment in six is."""
+    """Mostly a little; where ``wide`` ones may occur, one garment in four is."""
     ease = Ease(rng.uniform(0, 0.014), rng.uniform(0, 0.02))
-    return Ease(2 * ease.constant, 3 * ease.flare) if wide and rng.random() < 1 / 6 else ease
+    return Ease(2 * ease.constant, 3 * ease.flare) if wide and rng.random() < 1 / 4 else ease
 
 
 def draw_cuts(rng: np.random.Generator) -> dict[int, float]:
@@ -89,6 +89,25 @@ def draw_cuts(rng: np.random.Generator) -> dict[int, float]:
     if rng.random() < 1 / 4:
         cuts |= dict.fromkeys(LEGS, rng.uniform(0.3, 0.9))
     return cuts
+
+
+def restyle(rest: Points, head: Points, rng: np.random.Generator) -> Points:
+    """Hair (n, 3) at rest, fuller by up to a seventh, and shorter or longer below the chin.
+
+    Parameters
+    ----------
+    rest
+        Metres.
+    head
+        (3,): where the head begins, about the height of the chin.
+    rng
+        Decides how.
+    """
+    middle = head + np.array([0, 0.09, 0])
+    fuller = middle + (rest - middle) * [rng.uniform(1, 1.14), rng.uniform(1, 1.07), rng.uniform(1, 1.14)]
+    below = np.minimum(fuller[:, 1] - head[1], 0)
+    fuller[:, 1] += below * rng.uniform(-0.45, 0.5)
+    return fuller
 
 
 def widen(rest: Points, posed: Points, faces: Faces, ease: Ease) -> tuple[Points, Points]:

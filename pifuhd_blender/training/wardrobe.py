@@ -35,6 +35,11 @@ TOPS_M = ("crude_female_tshirt", "short_tail_camo_tee")  # unisex enough on a ma
 HAIR_F = ("bob01", "bob02", "braid01", "long01", "ponytail01", "afro01", "short03")
 HAIR_M = ("short01", "short02", "short03", "short04", "afro01", None)
 SHOES = ("shoes01", "shoes02", "shoes03", "shoes04", "shoes05", "shoes06")
+HATS = ("fedora", "fishing_hat_01")
+# Shares of training people who have them
+CARRIED = {"backpack": 0.07, "shoulder_bag": 0.08}
+AT_THE_NECK = {"scarf": 0.07, "hood_down": 0.05}
+ON_THE_HEAD = {"beanie": 0.05, "cap": 0.05, "hood_up": 0.03}
 EYEBROWS = tuple(f"eyebrow{k:03d}" for k in range(1, 13))
 
 HELD_OUT_GARMENTS = frozenset(
@@ -54,7 +59,8 @@ class Person:
     """Everything that decides a subject's shape, without any geometry.
 
     ``phenotypes`` are anny's, in [0, 1] (gender: 0 male, 1 female); ``group`` is "standing" or
-    "extreme"; ``held_out`` says which bodies, garments and poses were drawn from.
+    "extreme"; ``held_out`` says which bodies, garments and poses were drawn from. ``accessories`` are made to
+    measure: see ``accessories.py`` and ``headwear.py``.
     """
 
     phenotypes: dict[str, float]
@@ -63,15 +69,16 @@ class Person:
     pose: Pose
     group: str
     held_out: bool
+    accessories: tuple[str, ...] = ()
 
 
 def _choice(rng: np.random.Generator, options: tuple[str | None, ...]) -> str | None:
     return options[rng.integers(len(options))]
 
 
-def _phenotypes(rng: np.random.Generator, *, male: bool) -> dict[str, float]:
+def _phenotypes(rng: np.random.Generator, *, male: bool, child_share: float) -> dict[str, float]:
     race = rng.dirichlet([0.5, 0.5, 0.5])
-    child = rng.random() < 0.08
+    child = rng.random() < child_share
     return {
         "gender": rng.uniform(0, 0.2) if male else rng.uniform(0.8, 1.0),
         "age": rng.uniform(0.3, 0.45) if child else rng.uniform(0.5, 0.95),
@@ -101,7 +108,7 @@ def _garments(rng: np.random.Generator, *, male: bool) -> tuple[str, ...]:
     worn.append("winterboots" if rng.random() < 0.06 else _choice(rng, SHOES))
     worn.append(_choice(rng, HAIR_M if male else HAIR_F))
     if rng.random() < 0.08:
-        worn.append("fedora" if rng.random() < 0.7 else "fishing_hat_01")
+        worn.append(HATS[0] if rng.random() < 0.7 else HATS[1])
     if rng.random() < 0.08:
         worn.append("glasses")
     worn += ["eyes", _choice(rng, EYEBROWS)]
@@ -118,6 +125,20 @@ def _garments_of(rng: np.random.Generator, pack: AssetPack, *, male: bool) -> tu
         f"The garments in {pack.root} dress nobody: make them from MakeHuman's whole assets "
         "(scripts/make_assets.py --garments)."
     )
+
+
+def _accessories(rng: np.random.Generator, garments: tuple[str, ...]) -> tuple[str, ...]:
+    """At most one each of what is carried, worn about the neck, and on a head without a hat."""
+    worn: list[str] = []
+    for choices in (CARRIED, AT_THE_NECK, ON_THE_HEAD):
+        chance = rng.random()
+        for name, share in choices.items():
+            chance -= share
+            if chance < 0:
+                worn.append(name)
+                break
+    hatted = any(hat in garments for hat in HATS)
+    return tuple(name for name in worn if not (hatted and name in ON_THE_HEAD))
 
 
 def _skin(rng: np.random.Generator, pack: AssetPack, phenotypes: dict[str, float], *, male: bool) -> str:
@@ -137,9 +158,11 @@ def draw_person(rng: np.random.Generator, pack: AssetPack, poses: PoseLibrary, *
     """A random person; a held-out one has a held-out body and pose, and a held-out garment or hair style."""
     while True:
         male = bool(rng.random() < 0.5)
-        phenotypes = _phenotypes(rng, male=male)
+        phenotypes = _phenotypes(rng, male=male, child_share=0.08 if held_out else 0.15)
         garments = _garments_of(rng, pack, male=male)
         if bool(HELD_OUT_GARMENTS & set(garments)) == held_out:
             break
     pose, group = draw_pose(rng, poses, held_out=held_out)
-    return Person(phenotypes, garments, _skin(rng, pack, phenotypes, male=male), pose, group, held_out)
+    skin = _skin(rng, pack, phenotypes, male=male)
+    accessories = () if held_out else _accessories(rng, garments)
+    return Person(phenotypes, garments, skin, pose, group, held_out, accessories)

@@ -21,6 +21,13 @@ OFFICIAL = {
     *(name for name in wardrobe.HAIR_M if name), *(name for name in wardrobe.OUTFITS_F if "suit" in name),
 }  # fmt: skip
 
+ACCESSORY_SHARES = wardrobe.CARRIED | wardrobe.AT_THE_NECK | wardrobe.ON_THE_HEAD
+FROZEN = [
+    (0.4047246505197676, ("female_casualsuit02", "shoes01", "short03"), "old_lightskinned_female"),
+    (0.5649716971545807, ("male_casualsuit04", "shoes04", "short01"), "young_darkskinned_male"),
+    (0.4378886906681695, ("male_elegantsuit01", "shoes05", "short02"), "young_lightskinned_male"),
+]
+
 
 @pytest.fixture
 def pack(tmp_path: Path) -> AssetPack:
@@ -70,3 +77,24 @@ def test_a_pack_that_dresses_nobody_says_so(pack: AssetPack) -> None:
 
     with pytest.raises(AssetError, match=r"make_assets\.py --garments"):
         people(pack, 1, held_out=False)
+
+
+def test_held_out_people_never_change(pack: AssetPack) -> None:
+    """The frozen set hangs on this stream of random numbers: what training people gain must not move it."""
+    drawn = people(pack, 3, held_out=True)
+
+    assert all(person.accessories == () for person in drawn)
+    frozen = [(person.phenotypes["weight"], person.garments[:3], person.skin) for person in drawn]
+    assert frozen == FROZEN
+
+
+def test_training_people_carry_things_and_wear_one_hat_at_most(pack: AssetPack) -> None:
+    drawn = people(pack, 300, held_out=False)
+
+    shares = {name: sum(name in person.accessories for person in drawn) / 300 for name in ACCESSORY_SHARES}
+    # Four standard deviations of the smallest sample
+    assert all(abs(shares[name] - share) < 0.06 for name, share in ACCESSORY_SHARES.items())
+    hats = [set(wardrobe.ON_THE_HEAD) & set(person.accessories) for person in drawn]
+    assert all(len(hat) <= 1 for hat in hats)
+    assert not any(hat and set(wardrobe.HATS) & set(p.garments) for hat, p in zip(hats, drawn, strict=True))
+    assert 0.08 < sum(person.phenotypes["age"] < 0.46 for person in drawn) / 300 < 0.23

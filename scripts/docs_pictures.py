@@ -25,6 +25,7 @@ from project_environment import ROOT, ensure_environment, here_is_enough, replac
 DOCS = ROOT / "docs"
 STEPS = ROOT / "tests" / "blender" / "window" / "steps.py"
 SAMPLE = ROOT / "scripts" / "sample.png"
+WINDOW = "1280x860"  # high enough for the whole tab
 PANEL_HEIGHT = 530  # pixels of the sidebar that say something
 
 
@@ -55,7 +56,7 @@ def _take(tools: Path, blender: Path, work: Path) -> int:
     pictures.mkdir()
     (work / "shots").mkdir()
     shutil.copy2(SAMPLE, pictures)
-    command = [str(tools / "run-gui-blender"), "-t", "1800", str(blender), "--factory-startup"]
+    command = [str(tools / "run-gui-blender"), "-t", "1800", "-g", WINDOW, str(blender), "--factory-startup"]
     surroundings = {
         "STEPS": "readme",
         "BLENDER_TOOLS": str(tools),

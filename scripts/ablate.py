@@ -29,8 +29,11 @@ def _parser() -> argparse.ArgumentParser:
     budget = parser.add_mutually_exclusive_group(required=True)
     budget.add_argument("--minutes", type=float, default=0, help="of training, each row")
     budget.add_argument("--samples", type=int, default=0, help="the same in samples: equal work, not time")
+    parser.add_argument(
+        "--side-by-side", action="store_true", help="all rows at once from the same batches: less work"
+    )
     parser.add_argument("--rows", nargs="+", metavar="ROW", help="which; the paper's ten by default")
-    parser.add_argument("--size", default="small", help="small (a CPU's), medium or paper")
+    parser.add_argument("--size", default="small", help="tiny or small (a CPU's), medium, paper")
     parser.add_argument("--normals", type=Path, default=COMPACT, help="model file whose normals rows look at")
     parser.add_argument("--people", type=int, default=24, help="held-out people to measure")
     parser.add_argument("--resolution", type=int, default=256, help="of their meshes")
@@ -69,6 +72,7 @@ def _ablate(arguments: argparse.Namespace) -> None:
     from pifuhd_blender.training.ablation_report import fill_page, write_report
     from pifuhd_blender.training.ablation_rows import PAPER_ROWS, ROWS, SIZES
     from pifuhd_blender.training.processes import first_process, open_device
+    from pifuhd_blender.training.side_by_side import train_side_by_side
 
     names = arguments.rows or PAPER_ROWS
     for what, given, known in (("row", names, ROWS), ("size", [arguments.size], SIZES)):
@@ -91,8 +95,11 @@ def _ablate(arguments: argparse.Namespace) -> None:
         threads=arguments.threads,
         workers=arguments.workers,
         log_every=arguments.log_every,
+        side_by_side=arguments.side_by_side,
     )
     ablation.prepare()
+    if ablation.side_by_side:
+        train_side_by_side(ablation, [ROWS[name] for name in names])
     for name in names:
         ablation.row(ROWS[name])
         if first_process():

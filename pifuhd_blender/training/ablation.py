@@ -66,6 +66,8 @@ class Ablation:
         As in :class:`.run_config.RunConfig`.
     log_every : int
         Steps between two points of the curves.
+    side_by_side : bool
+        All rows learn at once, from the same batches: see ``side_by_side.py``.
     """
 
     out: Path
@@ -82,6 +84,7 @@ class Ablation:
     threads: int = 1
     workers: int = 0
     log_every: int = 20
+    side_by_side: bool = False
 
     def prepare(self) -> None:
         """Look at the folders, and write down what the rows share.
@@ -89,16 +92,19 @@ class Ablation:
         Raises
         ------
         AblationError
-            There are no people, or ``out`` holds rows of another size or seed.
+            There are no people, ``out`` holds rows of another size, seed or way, or rows side by side have
+            no budget in samples.
         """
         for folder in (self.data, self.held_out):
             if not folder.is_dir() or not len(SubjectSet(folder)):
                 raise AblationError(f"There are no people in {folder}; make some with train.py data.")
-        terms = {"size": asdict(self.size), "seed": self.seed}
+        terms = {"size": asdict(self.size), "seed": self.seed, "side_by_side": self.side_by_side}
         plain = json.dumps(terms, indent=1) + "\n"
         path = self.out / "terms.json"
         if path.is_file() and path.read_text(encoding="utf-8") != plain:
-            raise AblationError(f"{self.out} holds rows of another size or seed; name another folder.")
+            raise AblationError(f"{self.out} holds rows of another size, seed or way; name another folder.")
+        if self.side_by_side and not self.samples:
+            raise AblationError("Rows side by side need a budget in samples: a clock can't be shared.")
         self.out.mkdir(parents=True, exist_ok=True)
         path.write_text(plain, encoding="utf-8")
 
@@ -149,7 +155,8 @@ class Ablation:
         result: dict[str, Any] = json.loads(self._file(row).read_text(encoding="utf-8"))
         return result if result.items() >= self._asked(row).items() else {}
 
-    def _model(self, row: Row) -> RowModel:
+    def model(self, row: Row) -> RowModel:
+        """The row's model with fresh weights."""
         nets: JointConfig | Pix2PixHDConfig | None = None
         if row.normals == "predicted":
             nets = open_weights(self.normals).config.normals
@@ -157,10 +164,12 @@ class Ablation:
         return RowModel(row, self.size, nets)
 
     def run_config(self, row: Row, step: Step) -> RunConfig:
-        """The run of a step; where the coarse level is alone, pictures are no larger than it sees them."""
+        """The run of a step; a coarse level by itself gets pictures no larger than it needs."""
         size = self.size
-        if step.name == "coarse":
-            stage = StageConfig(1.0, size.coarse_pixels, size.coarse_batch)
+        small = step.name == "coarse" and not self.side_by_side
+        if small:
+            needed = size.normal_pixels if row.normals == "predicted" else 0
+            stage = StageConfig(1.0, max(size.coarse_pixels, needed), size.coarse_batch)
         else:
             stage = StageConfig(1.0, size.fine_pixels, size.fine_batch)
         return RunConfig(
@@ -172,7 +181,7 @@ class Ablation:
             learning_rate=size.learning_rate,
             warm_up=size.warm_up,
             points=size.points,
-            crop=0 if step.name == "coarse" else size.crop,
+            crop=0 if small else size.crop,
             input_normals=row.normals,
             normals=str(self.normals.resolve()) if row.normals == "predicted" else "",
             predicted_normals=(1.0, 1.0),
@@ -184,10 +193,14 @@ class Ablation:
             workers=self.workers,
         )
 
-    def _train(self, row: Row, step: Step) -> Trainer:
+    def trainer(self, row: Row, step: Step) -> Trainer:
+        """A step's training, as far as it came."""
         config, folder = self.run_config(row, step), self.out / row.name / step.name
-        task: Task = TASKS[step.name](config, folder.parent, self._model(row))
-        trainer = Trainer(config, folder, self.data, self.device, task)
+        task: Task = TASKS[step.name](config, folder.parent, self.model(row))
+        return Trainer(config, folder, self.data, self.device, task)
+
+    def _train(self, row: Row, step: Step) -> Trainer:
+        trainer = self.trainer(row, step)
         if trainer.progress < 1:
             log.info("%s: %s", row.name, step.name)
             trainer.run()
@@ -195,7 +208,7 @@ class Ablation:
 
     def trained(self, row: Row) -> RowModel:
         """The row's model with its averaged weights, in eval mode on the device."""
-        model = self._model(row)
+        model = self.model(row)
         if row.normals == "predicted":
             model.part("normals").load_state_dict(read_weights(self.normals, "normals"))
         parts: dict[Part, str] = {"coarse": row.steps[0].name}

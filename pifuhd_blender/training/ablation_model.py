@@ -53,10 +53,12 @@ class RowModel(MultiLevelPIFu):
             self.parts["fine"] = _RowLevel(self.config.fine, channels, 0)
 
     def normals(self, image: Tensor, matte: Tensor) -> tuple[Tensor, Tensor]:
-        """As the engine's; zeros for rows that look at no predictions."""
-        if self.row.normals == "predicted":
-            return super().normals(image, matte)
-        return torch.zeros_like(image), torch.zeros_like(image)
+        """As the engine's, of pictures as large as in training; zeros where no predictions are looked at."""
+        if self.row.normals != "predicted":
+            return torch.zeros_like(image), torch.zeros_like(image)
+        full, seen = image.shape[-1], min(image.shape[-1], self.size.normal_pixels)
+        front, back = super().normals(self._resized(image, seen), self._resized(matte, seen))
+        return self._resized(front, full), self._resized(back, full)
 
     def coarse_features(self, image: Tensor, matte: Tensor, front: Tensor, back: Tensor) -> CoarseFeatures:  # noqa: ARG002  the matte is not looked at
         """Features of the whole picture, (B, 3, S, S), brought to the level's size, whatever its own is."""

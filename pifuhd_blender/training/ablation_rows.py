@@ -92,8 +92,9 @@ class Size:
     ----------
     coarse_filter, fine_filter, plain_fine_filter
         The last one is the fine filter of rows without normals.
-    coarse_pixels, fine_pixels, crop
-        Sides of the pictures that the levels see, and of the fine level's windows in training.
+    normal_pixels, coarse_pixels, fine_pixels, crop
+        Sides of the pictures that normals are predicted from and that the levels see, and of the fine level's
+        windows in training.
     coarse_hidden, fine_hidden
         Hidden channels of the MLPs.
     coarse_skips, fine_skips, coarse_merge, fine_merge
@@ -110,6 +111,7 @@ class Size:
     coarse_filter: HourglassConfig | UNetConfig
     fine_filter: HourglassConfig | UNetConfig
     plain_fine_filter: HourglassConfig | UNetConfig
+    normal_pixels: int
     coarse_pixels: int
     fine_pixels: int
     crop: int
@@ -135,6 +137,7 @@ _SMALL = Size(
     coarse_filter=UNetConfig(widths=(48, 64, 96, 128), stem=4, blocks=(1, 1, 1, 1), features=48, context=0),
     fine_filter=UNetConfig(widths=(24, 32, 48), stem=2, blocks=(1, 1, 1), features=16, context=0),
     plain_fine_filter=UNetConfig(widths=(24, 32, 48), stem=2, blocks=(1, 1, 1), features=16, context=0),
+    normal_pixels=256,
     coarse_pixels=128,
     fine_pixels=256,
     crop=128,
@@ -152,6 +155,24 @@ _SMALL = Size(
     points=1500,
     learning_rate=2e-3,
     warm_up=200,
+)
+_TINY_FINE = UNetConfig(widths=(16, 24, 32), stem=2, blocks=(1, 1, 1), features=16, context=0)
+_TINY = replace(
+    _SMALL,
+    name="tiny",
+    coarse_filter=UNetConfig(widths=(32, 48, 64, 96), stem=4, blocks=(1, 1, 1, 1), features=32, context=0),
+    fine_filter=_TINY_FINE,
+    plain_fine_filter=_TINY_FINE,
+    normal_pixels=128,
+    coarse_pixels=64,
+    fine_pixels=128,
+    crop=64,
+    coarse_hidden=(96, 64, 48),
+    fine_hidden=(64, 48),
+    whole_width=8,
+    coarse_batch=4,
+    fine_batch=4,
+    points=700,
 )
 _MEDIUM_FINE = UNetConfig(widths=(32, 48, 64, 96), stem=2, blocks=(1, 1, 1, 1), features=16, context=0)
 _MEDIUM = replace(
@@ -179,6 +200,7 @@ _PAPER = Size(
     coarse_filter=HourglassConfig(stacks=4, depth=2, second_pool=True, features=256),
     fine_filter=HourglassConfig(stacks=1, depth=4, second_pool=False, features=16),
     plain_fine_filter=HourglassConfig(stacks=1, depth=2, second_pool=False, features=16),
+    normal_pixels=512,
     coarse_pixels=512,
     fine_pixels=1024,
     crop=512,
@@ -195,7 +217,7 @@ _PAPER = Size(
     fine_batch=4,
     points=8000,
 )
-SIZES: dict[str, Size] = {"small": _SMALL, "medium": _MEDIUM, "paper": _PAPER}
+SIZES: dict[str, Size] = {size.name: size for size in (_TINY, _SMALL, _MEDIUM, _PAPER)}
 
 
 def row_config(row: Row, size: Size, normals: JointConfig | Pix2PixHDConfig | None) -> ModelConfig:

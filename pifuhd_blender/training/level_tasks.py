@@ -76,20 +76,26 @@ class PointTask(Task):
         self.frozen_normals = FrozenPart(model, "normals", runs / config.normals) if predicted else None
 
     def _normals(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """What the levels see for normals; all ways but "none" leave nothing outside the matte."""
+        """What the levels see for normals; all ways but "none" leave nothing outside the matte.
+
+        A batch that has been ``predicted`` for several tasks brings (B, 6, H, W), front and back.
+        """
         if self.config.input_normals == "none":
             return torch.zeros_like(batch["front"]), torch.zeros_like(batch["back"])
         if self.frozen_normals is None:
             return batch["front"], batch["back"]
         start, end = self.config.predicted_normals
         inside = (batch["matte"] > 0).float()
-        self.frozen_normals.refresh()
-        if self.frozen_normals.available and torch.rand(()) < start + (end - start) * self.progress:
+        if "predicted" in batch:
+            front, back = batch["predicted"].split(3, 1)
+        else:
+            self.frozen_normals.refresh()
+            if not self.frozen_normals.available or torch.rand(()) > start + (end - start) * self.progress:
+                return perturbed(batch["front"], inside), perturbed(batch["back"], inside)
             with torch.no_grad():
                 front, back = self.model.normals(batch["image"], batch["matte"])
-            most = self.config.normal_tilt
-            return (tilted(front, inside, most), tilted(back, inside, most)) if most else (front, back)
-        return perturbed(batch["front"], inside), perturbed(batch["back"], inside)
+        most = self.config.normal_tilt
+        return (tilted(front, inside, most), tilted(back, inside, most)) if most else (front, back)
 
     def _small(self, batch: Batch) -> Batch:
         """The batch's pictures as the normal nets and the coarse level see them beside a larger fine level.
@@ -103,7 +109,8 @@ class PointTask(Task):
             return batch
         small = {
             name: F.interpolate(batch[name], size=(size, size), mode="area")
-            for name in ("image", "matte", "mask", "front", "back")
+            for name in ("image", "matte", "mask", "front", "back", "predicted")
+            if name in batch
         }
         small["mask"] = (small["mask"] > 0.5).float()
         for side in ("front", "back"):
@@ -196,7 +203,7 @@ class CoarseTask(PointTask):
         if self.config.window >= 1:
             front, back = self._normals(batch)
             stacks = _all_stacks(self.model, batch["image"], batch["matte"], front, back)
-            return self._coarse_loss(batch, stacks)
+            return self._coarse_loss(self._evenly(batch), stacks)
         stripes = draw_stripes(batch["mask"], self.config.window, STRIPE_GRAIN, CONTEXT_GRAIN)
         seen = {name: stripes.cut(batch[name]) for name in ("image", "matte", "mask", "front", "back")}
         front, back = self._normals(seen)

@@ -65,7 +65,7 @@ class Trainer:
             _begin_with(module, read_weights(folder.parent / config.start, config.part))
         module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  torch's types forget it
         module.train()
-        self.average = AveragedModel(module, avg_fn=self._averaged, use_buffers=True)
+        self.average = AveragedModel(module, multi_avg_fn=self._follow, use_buffers=True)
         self.optimiser = torch.optim.AdamW(
             module.parameters(), config.learning_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay
         )
@@ -73,15 +73,20 @@ class Trainer:
         self.mixed = asked == "bfloat16" or (asked == "auto" and bfloat16_pays(device))
         self.samples, self.elapsed = 0, 0.0
         self._ticked = 0.0
+        self._reports: dict[str, list[float]] = defaultdict(list)
+        self._steps = 0
         together = distributed.is_initialized()
         self.processes = distributed.get_world_size() if together else 1
         self.rank = distributed.get_rank() if together else 0
         self._resume()
 
-    def _averaged(self, average: Tensor, current: Tensor, steps: Tensor | int) -> Tensor:
+    def _follow(self, averages: list[Tensor], current: list[Tensor], steps: Tensor | int) -> None:
         """Moving average whose memory grows with the run, so that its first steps don't linger."""
+        if not averages[0].is_floating_point():  # a norm's count of steps
+            torch._foreach_copy_(averages, current)
+            return
         keep = min(self.config.ema, (1 + int(steps)) / (10 + int(steps)))
-        return average * keep + current * (1 - keep)
+        torch._foreach_lerp_(averages, current, 1 - keep)
 
     def _resume(self) -> None:
         path = self.folder / "checkpoint.pt"
@@ -127,7 +132,8 @@ class Trainer:
         cosine = 0.5 + 0.5 * math.cos(math.pi * self.progress)
         return self.config.learning_rate * warm * (LOWEST_RATE + (1 - LOWEST_RATE) * cosine)
 
-    def _batches(self, number: int) -> Iterator[Batch]:
+    def batches(self, number: int) -> Iterator[Batch]:
+        """Endless batches of a stage, other ones wherever the run goes on."""
         stage = self.config.stages[number]
         stream = SampleStream(
             self.subjects,
@@ -185,31 +191,36 @@ class Trainer:
 
     def run(self) -> None:
         """Train to the end of the budget, whatever was done before counted in."""
-        reports: dict[str, list[float]] = defaultdict(list)
-        self._ticked = saved = time.monotonic()
-        step = 0
+        saved = self.start_clock()
         stage, batches = -1, iter(())
         while self.progress < 1:
             if self.config.stage_at(self.progress) != stage:
                 stage = self.config.stage_at(self.progress)
                 precision = "mixed precision" if self.mixed else "float32"
                 log.info("stage %d, %s: %s", stage, precision, self.config.stages[stage])
-                batches = self._batches(stage)
-            for name, value in self._step(next(batches)).items():
-                reports[name].append(value)
-            step += 1
-            if step % self.config.log_every == 0 and not self.rank:
-                self._log(reports)
-                reports.clear()
+                batches = self.batches(stage)
+            self.learn(next(batches))
             if time.monotonic() - saved > SAVE_EVERY:
                 self.save()
                 saved = time.monotonic()
-        if reports and not self.rank:
-            self._log(reports)
         self.save()
 
-    def _log(self, reports: dict[str, list[float]]) -> None:
-        means = {name: sum(values) / len(values) for name, values in reports.items()}
+    def start_clock(self) -> float:
+        """Count time from now on: what passed since the last step was not this run's. The clock's seconds."""
+        self._ticked = time.monotonic()
+        return self._ticked
+
+    def learn(self, batch: Batch) -> None:
+        """Take one step, and draw its figures into the curves when it is time."""
+        for name, value in self._step(batch).items():
+            self._reports[name].append(value)
+        self._steps += 1
+        if not self.rank and (self._steps % self.config.log_every == 0 or self.progress >= 1):
+            self._log()
+
+    def _log(self) -> None:
+        means = {name: sum(values) / len(values) for name, values in self._reports.items()}
+        self._reports.clear()
         row = {
             "minutes": self.elapsed / 60,
             "samples": self.samples,

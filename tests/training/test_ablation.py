@@ -17,7 +17,9 @@ from pifuhd_blender.training.ablation_model import RowModel
 from pifuhd_blender.training.ablation_report import BEGIN, END, fill_page, read_results, write_report
 from pifuhd_blender.training.ablation_rows import PAPER_ROWS, ROWS, SIZES, row_config
 from pifuhd_blender.training.dataset import SubjectSet
+from pifuhd_blender.training.side_by_side import train_side_by_side
 from pifuhd_blender.training.task import Batch, Task
+from pifuhd_blender.training.trainer import Trainer
 from tests.training.figures import write_ball_shard
 
 _FINE = UNetConfig(widths=(8, 16), stem=2, blocks=(1, 1), features=16, context=0)
@@ -164,8 +166,44 @@ def test_rows_are_trained_measured_and_not_done_again(tmp_path: Path) -> None:
     assert len((tmp_path / "out" / "table.csv").read_text(encoding="utf-8").splitlines()) == 4
     assert (tmp_path / "out" / "curves.png").stat().st_size > 0
     assert (tmp_path / "out" / "in-turn" / "fine" / "curves.csv").is_file()
-    with pytest.raises(AblationError, match="another size or seed"):
+    with pytest.raises(AblationError, match="another size, seed"):
         replace(run, seed=1).prepare()
+
+
+def test_rows_side_by_side_learn_from_the_same_batches_and_resume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = replace(ablation(tmp_path), side_by_side=True)
+    run.prepare()
+    seen: dict[str, list[float]] = {}
+    learn = Trainer.learn
+
+    def watch(trainer: Trainer, batch: Batch) -> None:
+        seen.setdefault(trainer.folder.parent.name, []).append(float(batch["image"].sum()))
+        learn(trainer, batch)
+
+    monkeypatch.setattr(Trainer, "learn", watch)
+    rows = [ROWS[name] for name in ("coarse", "in-turn", "end-to-end-true-normals")]
+    train_side_by_side(run, rows)
+    assert len(seen["coarse"]) == 4  # batches of two
+    assert len(set(seen["coarse"])) == 4
+    assert seen["in-turn"] == seen["coarse"] == seen["end-to-end-true-normals"]
+    assert run.trainer(rows[1], rows[1].steps[1]).samples == 4  # the other half is the coarse level's
+    seen.clear()
+    train_side_by_side(replace(run, samples=12), rows)  # nothing but the rest
+    assert len(seen["coarse"]) == 2
+    with pytest.raises(AblationError, match="budget in samples"):
+        replace(run, samples=0).prepare()
+
+
+def test_a_batch_may_bring_its_predicted_normals(tmp_path: Path) -> None:
+    run = ablation(tmp_path)
+    row = ROWS["fine-normals"]
+    task = TASKS["alone"](run.run_config(row, row.steps[0]), tmp_path, RowModel(row, TINY, NETS))
+    task.config = replace(task.config, normal_tilt=0.0)
+    batch = labelled_batch(tmp_path, run, task)
+    batch["predicted"] = torch.rand(2, 6, 128, 128)
+    assert torch.equal(torch.cat(task._normals(batch), 1), batch["predicted"])
 
 
 def test_an_ablation_without_people_is_refused(tmp_path: Path) -> None:

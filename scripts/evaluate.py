@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Measure a model on held-out synthetic people and draw a contact sheet.
 
-    python3 scripts/evaluate.py --data data/held-out [--model compact|FILE] [--people 24] [--sheet FILE.png]
+    python3 scripts/evaluate.py --data data/held-out [--model compact|FILE] [--people 12] [--sheet FILE.png]
 
-Prints P2S, Chamfer, normal consistency, F-score, IoU and normal-map error, mean and median, for all people
-and for each group of poses. ``pifuhd_blender/training/metrics.py`` defines them.
+Prints P2S, Chamfer, normal consistency, F-score, IoU and normal-map error, mean and median, for all views and
+for those of each group of poses and each side. ``pifuhd_blender/training/metrics.py`` defines them.
 """
 
 from __future__ import annotations
@@ -20,22 +20,26 @@ from project_environment import ROOT, ensure_environment, replace_process, run_g
 sys.path.insert(0, str(ROOT))
 COMPACT = ROOT / "pifuhd_blender" / "weights" / "compact.safetensors"
 FIGURES = {
-    "p2s": "P2S cm",
-    "chamfer": "Chamfer cm",
-    "normal_consistency": "normal consistency",
-    "f_score": "F-score 1 cm",
-    "iou": "IoU",
-    "front_degrees": "front normals, degrees",
-    "back_degrees": "back normals, degrees",
+    "p2s": ("P2S cm", 2),
+    "chamfer": ("Chamfer cm", 2),
+    "normal_consistency": ("consistency", 3),
+    "f_score": ("F at 1 cm", 3),
+    "iou": ("IoU", 3),
+    "front_degrees": ("front degrees", 1),
+    "back_degrees": ("back degrees", 1),
 }
+"""Title and digits of each."""
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="shards made by train.py data --held-out")
     parser.add_argument("--model", default="compact", help="compact, or a weights file")
-    parser.add_argument("--people", type=int, default=24)
-    parser.add_argument("--resolution", type=int, default=256)
+    parser.add_argument(
+        "--people", type=int, default=60, help="how many, from the first; 60 is the whole set"
+    )
+    parser.add_argument("--resolution", type=int, default=256, help="of the meshes, a power of two")
+    parser.add_argument("--threads", type=int, help="of the processor; all by default")
     parser.add_argument(
         "--true-normals", action="store_true", help="give the model the true normals instead of its own"
     )
@@ -63,12 +67,15 @@ def main() -> int:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
+    import torch
     from tqdm import tqdm
 
     from pifuhd_blender.engine.checkpoint import load_model
     from pifuhd_blender.training.contact_sheet import ContactSheet
     from pifuhd_blender.training.evaluate import evaluate_people, summary
 
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
     model = load_model(COMPACT if arguments.model == "compact" else arguments.model)
     sheet = ContactSheet()
     found = evaluate_people(
@@ -91,11 +98,15 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _show(table: dict[str, dict[str, float]]) -> None:
+    print("\nMeans, with medians in brackets; lengths for a person of 1.75 m, angles of the normal maps.\n")
+    titles = [title for title, _ in FIGURES.values()]
+    print(f"{'':20}{'views':>6}" + "".join(f"{title:>16}" for title in titles))
     for group, figures in table.items():
-        print(f"\n{group}: {figures['views']:.0f} views")
-        print(f"{'':24}{'mean':>10}{'median':>10}")
-        for name, title in FIGURES.items():
-            print(f"{title:24}{figures[f'{name}_mean']:10.3f}{figures[f'{name}_median']:10.3f}")
+        cells = [
+            f"{figures[f'{name}_mean']:.{digits}f} ({figures[f'{name}_median']:.{digits}f})"
+            for name, (_, digits) in FIGURES.items()
+        ]
+        print(f"{group:20}{figures['views']:6.0f}" + "".join(f"{cell:>16}" for cell in cells))
 
 
 if __name__ == "__main__":

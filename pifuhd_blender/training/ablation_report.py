@@ -23,6 +23,7 @@ COLUMNS = (
     ("p2s", "P2S cm", 2),
     ("chamfer", "Chamfer cm", 2),
     ("normal_consistency", "normal consistency", 3),
+    ("f_score", "F-score 1 cm", 3),
     ("iou", "IoU", 3),
 )
 
@@ -75,6 +76,12 @@ def _table(results: list[dict[str, Any]], terms: dict[str, Any]) -> str:
         f"{terms['seed']}, {first['budget']} a row ({first['device']}), {first['subjects']} people to train "
         "with."
     )
+    looking = [r["figures"]["all"] for r in results if ROWS[r["row"]].normals == "predicted"]
+    if looking:
+        front, back = (looking[0][f"{side}_degrees_mean"] for side in ("front", "back"))
+        note += (
+            f" The normals predicted for them are off by {front:.1f} (front) and {back:.1f} degrees (back)."
+        )
     if len(alike) > 1:
         note += " **Not all rows had the same terms: see their `result.json`.**"
     ranking = "By mean P2S, best first: " + ", ".join(f"`{result['row']}`" for result in order) + "."
@@ -82,27 +89,39 @@ def _table(results: list[dict[str, Any]], terms: dict[str, Any]) -> str:
 
 
 def plot_rows(out: Path, picture: Path) -> None:
-    """Draw loss and agreement of every row's last step against the minutes of that step."""
+    """Draw loss and agreement of every row against the samples seen, one step behind the other."""
     figure = Figure((11, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, 2)
     for number, (name, row) in enumerate(ROWS.items()):
-        table = out / name / row.steps[-1].name / "curves.csv"
-        if not table.is_file():
-            continue
-        with table.open(newline="", encoding="utf-8") as file:
-            points = list(csv.DictReader(file))
-        minutes = [float(point["minutes"]) for point in points]
+        points = _points(out / name, [step.name for step in row.steps])
+        samples = [point["samples"] for point in points]
+        style = ("-", "--", ":")[("none", "predicted", "true").index(row.normals)]
         for axis, key in zip(axes, ("entropy", "iou"), strict=True):
-            style = ("-", "--", ":")[("none", "predicted", "true").index(row.normals)]
-            values = [float(point[key]) for point in points]
-            axis.plot(minutes, values, style, color=f"C{number % 5}", linewidth=1, label=name)
+            values = [point[key] for point in points]
+            if values:
+                axis.plot(samples, values, style, color=f"C{number % 5}", linewidth=1, label=name)
     for axis, title in zip(axes, ("weighted cross entropy", "IoU of labelled points"), strict=True):
-        axis.set(title=title, xlabel="minutes of the row's last step")
+        axis.set(title=title, xlabel="samples")
         axis.grid(alpha=0.3)
     if axes[0].lines:
         axes[1].legend(fontsize=7)
         figure.savefig(picture, dpi=100)
+
+
+def _points(folder: Path, steps: list[str]) -> list[dict[str, float]]:
+    """Points of a row's curves, each step's samples counted on from the step before; none is no error."""
+    points: list[dict[str, float]] = []
+    for step in steps:
+        table = folder / step / "curves.csv"
+        if not table.is_file():
+            break
+        before = points[-1]["samples"] if points else 0.0
+        with table.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                point = {name: float(value) for name, value in row.items()}
+                points.append(point | {"samples": before + point["samples"]})
+    return points
 
 
 def fill_page(page: Path, table: str) -> None:

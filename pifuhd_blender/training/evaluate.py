@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from ..engine.camera import Placement
 from ..engine.cleanup import clean, orient_outward
+from ..engine.column_query import ColumnQuery
 from ..engine.errors import EngineError
 from ..engine.mesh import Mesh
 from ..engine.model import MultiLevelPIFu
@@ -25,8 +26,8 @@ from ..engine.relief import add_relief
 from ..engine.settings import Settings
 from ..engine.surface import extract_surface
 from .dataset import Sample, SubjectSet
-from .metrics import SurfaceDistance, intersection_over_union, mean_angle, surface_distance
-from .shard_file import Shard, Truth, read_truth
+from .metrics import SurfaceDistance, TrueSurface, intersection_over_union, mean_angle
+from .shard_file import Shard, read_truth
 from .views import View
 
 __all__ = ["HeldOutResult", "HeldOutView", "evaluate_people", "summary"]
@@ -114,36 +115,33 @@ class _Answer:
         batch = torch.from_numpy(np.ascontiguousarray(points.T, np.float32))[None].to(self._model.device)
         return self._model.query(batch, self._coarse, self._fine)[0].cpu().numpy()
 
-    def mesh(
-        self, placement: Placement, resolution: int, mask: NDArray[np.bool_], relief: float
-    ) -> Mesh | None:
-        """The mesh that a reconstruction makes, in the world, or None where there is no surface."""
+    def mesh(self, resolution: int, mask: NDArray[np.bool_], relief: float) -> Mesh | None:
+        """The mesh that a reconstruction makes, in the box, or None where there is no surface."""
+        asked = ColumnQuery(self._model, self._coarse, self._fine)
         try:
-            surface = extract_surface(self.occupancy, resolution, silhouette=mask)
+            surface = extract_surface(asked, resolution, silhouette=mask)
         except EngineError:
             return None
         mesh = clean(Mesh(surface.vertices, surface.faces), Settings().smoothing)
-        mesh = add_relief(mesh, self._used_front, self._used_back, self._matte, relief)
-        faces = np.ascontiguousarray(mesh.faces[:, ::-1])  # the placement mirrors
-        return Mesh(placement.to_world(mesh.vertices), faces)
+        return add_relief(mesh, self._used_front, self._used_back, self._matte, relief)
 
 
-@dataclass(frozen=True)
 class _Person:
-    """One held-out person and what is known of it."""
+    """One held-out person and what is known of it; its true surface is made ready once for all views."""
 
-    number: int
-    shard: Shard
-    truth: Truth
+    def __init__(self, number: int, shard: Shard) -> None:
+        self.number, self.shard = number, shard
+        self.truth = read_truth(shard.path)
+        self._scale = PERSON / self.truth.height  # to the size of a person of 1.75 m
+        true = Mesh((self.truth.vertices * self._scale).astype(np.float32), self.truth.faces)
+        self._surface = TrueSurface(orient_outward(true))
 
-    def placement(self, view: View) -> Placement:
-        """The view's box in the world, in the size of a person of 1.75 m."""
-        return Placement(view.half * PERSON / self.truth.height, (0.0, 0.0, 0.0))
-
-    def true_mesh(self, view: View) -> Mesh:
-        """The true surface as the view has it."""
-        vertices = self.placement(view).to_world(view.to_box(self.truth.vertices))
-        return orient_outward(Mesh(vertices, self.truth.faces))
+    def distance(self, view: View, ours: Mesh | None) -> SurfaceDistance:
+        """From a mesh in a view's box to the truth, in the person's own frame."""
+        if ours is None:
+            return LOST
+        vertices = view.from_box(ours.vertices) * self._scale
+        return self._surface.compare(Mesh(vertices.astype(np.float32), _turned_round(ours.faces)))
 
     def iou(self, view: View, answer: _Answer) -> float:
         """Agreement about the uniform points."""
@@ -151,25 +149,18 @@ class _Person:
         box = view.to_box(self.shard.points[uniform].astype(np.float64))
         return intersection_over_union(answer.occupancy(box) > 0.5, self.shard.inside[uniform] > 0)
 
-    def compare(
-        self, view: View, sample: Sample, answer: _Answer, resolution: int, relief: float
-    ) -> HeldOutView:
-        """Measure an answer to one of the person's pictures."""
-        mask = sample["mask"][0] > 0
-        ours = answer.mesh(self.placement(view), resolution, mask, relief)
-        true = self.true_mesh(view)
-        result = HeldOutResult(
-            self.number, round(np.rad2deg(view.yaw)), self.truth.group,
-            *(LOST if ours is None else surface_distance(ours, true)),
-            iou=self.iou(view, answer),
-            front_degrees=mean_angle(answer.front, sample["front"], mask),
-            back_degrees=mean_angle(answer.back, sample["back"], mask),
-        )  # fmt: skip
-        normals = {
-            "front": answer.front, "back": answer.back,
-            "true_front": sample["front"], "true_back": sample["back"],
-        }  # fmt: skip
-        return HeldOutView(result, sample["image"], normals, ours, true)
+    def shown(self, view: View, ours: Mesh | None) -> tuple[Mesh | None, Mesh]:
+        """A mesh in a view's box, and the true one, as :class:`HeldOutView` has them."""
+        placement = Placement(view.half * self._scale, (0.0, 0.0, 0.0))
+        true = Mesh(placement.to_world(view.to_box(self.truth.vertices)), self.truth.faces)
+        if ours is not None:
+            ours = Mesh(placement.to_world(ours.vertices), _turned_round(ours.faces))
+        return ours, orient_outward(true)
+
+
+def _turned_round(faces: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Faces wound the other way: the box is a mirror image of the world."""
+    return np.ascontiguousarray(faces[:, ::-1])
 
 
 @torch.inference_mode()
@@ -210,34 +201,54 @@ def evaluate_people(
     subjects = SubjectSet(data, limit=people)
     strength = Settings().relief if relief is None else relief
     for number in range(len(subjects)):
-        shard = subjects.shard(number)
-        person = _Person(number, shard, read_truth(shard.path))
-        for k, view in enumerate(shard.views):
+        person = _Person(number, subjects.shard(number))
+        for k, view in enumerate(person.shard.views):
             sample = subjects.sample(number, k, IMAGE_SIZE, None)
             answer = _Answer(model, sample, true_normals=true_normals)
-            compared = person.compare(view, sample, answer, resolution, strength)
+            mask = sample["mask"][0] > 0
+            mesh = answer.mesh(resolution, mask, strength)
+            result = HeldOutResult(
+                number, round(np.rad2deg(view.yaw)), person.truth.group,
+                *person.distance(view, mesh),
+                iou=person.iou(view, answer),
+                front_degrees=mean_angle(answer.front, sample["front"], mask),
+                back_degrees=mean_angle(answer.back, sample["back"], mask),
+            )  # fmt: skip
             if shown is not None:
-                shown(compared)
-            yield compared.result
+                normals = {
+                    "front": answer.front, "back": answer.back,
+                    "true_front": sample["front"], "true_back": sample["back"],
+                }  # fmt: skip
+                shown(HeldOutView(result, sample["image"], normals, *person.shown(view, mesh)))
+            yield result
 
 
 def summary(results: list[HeldOutResult]) -> dict[str, dict[str, float]]:
-    """Mean and median of every figure, over all people and over each group of poses.
+    """Mean and median of every figure, over all views and over groups of them.
 
     Returns
     -------
     dict
-        By "all" and by group: ``views``, how many, and FIGURE_mean and FIGURE_median for every figure of
-        :class:`HeldOutResult`, in its unit.
+        By "all", group of poses ("standing"), side ("yaw 90") and both ("standing, yaw 90"): ``views``, how
+        many, and FIGURE_mean and FIGURE_median for every figure of :class:`HeldOutResult`, in its unit.
     """
+    poses, yaws = sorted({r.group for r in results}), sorted({r.yaw for r in results})
     groups = {"all": results}
-    groups |= {name: [r for r in results if r.group == name] for name in sorted({r.group for r in results})}
-    table: dict[str, dict[str, float]] = {}
-    for name, members in groups.items():
-        rows = [asdict(member) for member in members]
-        table[name] = {"views": float(len(rows))}
-        for figure in (key for key in rows[0] if key not in ("person", "yaw", "group")):
-            values = np.array([row[figure] for row in rows])
-            table[name][f"{figure}_mean"] = float(values.mean())
-            table[name][f"{figure}_median"] = float(np.median(values))
+    groups |= {pose: [r for r in results if r.group == pose] for pose in poses}
+    groups |= {f"yaw {yaw}": [r for r in results if r.yaw == yaw] for yaw in yaws}
+    groups |= {
+        f"{pose}, yaw {yaw}": [r for r in results if (r.group, r.yaw) == (pose, yaw)]
+        for pose in poses
+        for yaw in yaws
+    }
+    return {name: _figures(members) for name, members in groups.items() if members}
+
+
+def _figures(results: list[HeldOutResult]) -> dict[str, float]:
+    rows = [asdict(result) for result in results]
+    table = {"views": float(len(rows))}
+    for figure in (key for key in rows[0] if key not in ("person", "yaw", "group")):
+        values = np.array([row[figure] for row in rows])
+        table[f"{figure}_mean"] = float(values.mean())
+        table[f"{figure}_median"] = float(np.median(values))
     return table

@@ -1,13 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Distances between a reconstructed and a true surface. NumPy, libigl, the engine's mesh; no networks.
 
-Definitions (after PIFu's and PIFuHD's evaluation): with 10,000 points spread evenly over either surface,
+Definitions, with 10,000 points spread evenly over either surface:
 
-P2S                 mean distance of the reconstruction's points to the true surface
-Chamfer             mean of P2S and of the same the other way round
-normal consistency  mean cosine between a point's normal and that of the nearest true one, both ways
-F-score             harmonic mean of the shares of points nearer than 1 cm, both ways
-IoU                 of the two solids, over uniform points of the subject's bounds
+P2S                 mean distance of the reconstruction's points to the true surface [1, 2]
+Chamfer             mean of P2S and of the same the other way round [1, 2]
+normal consistency  mean cosine between a point's normal and that of the nearest true one, both ways [3]
+F-score             harmonic mean of the shares of points nearer than 1 cm, both ways [4]
+IoU                 of the two solids, over uniform points of the subject's bounds [3]
+normal-map error    mean angle between predicted and true normals over the pixels of the person; [1, 2] give
+                    the distance of unit normals instead, which for small angles is the angle in radians
+
+Sources:
+[1] Saito et al., PIFu, ICCV 2019, section 5.1
+[2] Saito et al., PIFuHD, CVPR 2020, section 4
+[3] Mescheder et al., Occupancy Networks, CVPR 2019, section 4
+[4] Knapitsch et al., Tanks and Temples, 2017, section 4.2; Tatarchenko et al., CVPR 2019, for single views
 """
 
 from __future__ import annotations
@@ -21,10 +29,18 @@ from numpy.typing import NDArray
 from ..engine.mesh import Mesh
 from .geometry import face_normals, triangle_areas
 
-__all__ = ["SurfaceDistance", "intersection_over_union", "mean_angle", "surface_distance"]
+__all__ = [
+    "SurfaceDistance",
+    "TrueSurface",
+    "intersection_over_union",
+    "mean_angle",
+    "surface_distance",
+]
 
 SAMPLES = 10_000
 NEAR = 1.0  # centimetre, for the F-score
+
+Floats = NDArray[np.float64]
 
 
 class SurfaceDistance(NamedTuple):
@@ -36,38 +52,60 @@ class SurfaceDistance(NamedTuple):
     f_score: float
 
 
-def _one_way(
-    source: Mesh, target: Mesh, rng: np.random.Generator
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Centimetres from points on ``source`` to ``target``, and the cosines of the normals there."""
-    vertices, to = (np.ascontiguousarray(mesh.vertices, np.float64) * 100 for mesh in (source, target))
-    areas = triangle_areas(vertices, source.faces)
-    chosen = rng.choice(len(source.faces), SAMPLES, p=areas / areas.sum())
-    weights = rng.dirichlet((1, 1, 1), SAMPLES)
-    points = np.einsum("nk,nkc->nc", weights, vertices[source.faces[chosen]])
-    squared, nearest, _ = igl.point_mesh_squared_distance(points, to, target.faces.astype(np.int64))
-    here, there = face_normals(vertices, source.faces)[chosen], face_normals(to, target.faces)
-    return np.sqrt(np.asarray(squared)), (here * there[np.asarray(nearest)]).sum(1)
+class _Measured:
+    """A surface in centimetres with its samples and their normals, and a tree to find what is nearest."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        self._vertices = np.ascontiguousarray(mesh.vertices, np.float64) * 100
+        self._faces = np.ascontiguousarray(mesh.faces, np.int64)
+        rng = np.random.default_rng(0)  # the same mesh gets the same figures
+        areas = triangle_areas(self._vertices, self._faces)
+        chosen = rng.choice(len(areas), SAMPLES, p=areas / areas.sum())
+        weights = rng.dirichlet((1, 1, 1), SAMPLES)
+        self.points: Floats = np.einsum("nk,nkc->nc", weights, self._vertices[self._faces[chosen]])
+        self.normals = self._normals(chosen)
+        self._tree = igl.AABB()
+        self._tree.init(self._vertices, self._faces)
+
+    def _normals(self, faces: NDArray[np.int64]) -> Floats:
+        return face_normals(self._vertices, self._faces[faces])
+
+    def nearest(self, points: Floats) -> tuple[Floats, Floats]:
+        """Centimetres from points (n, 3) to this surface, and its unit normals there, (n,) and (n, 3)."""
+        squared, faces, _ = self._tree.squared_distance(self._vertices, self._faces, points)
+        return np.sqrt(np.asarray(squared)), self._normals(np.asarray(faces))
 
 
-def surface_distance(ours: Mesh, true: Mesh) -> SurfaceDistance:
-    """Compare two meshes where they stand; nothing is aligned.
+class TrueSurface:
+    """A true surface, made ready once for any number of comparisons.
 
     Parameters
     ----------
-    ours, true
-        In metres, in the same frame, both wound outward.
+    mesh
+        In metres, wound outward.
     """
-    rng = np.random.default_rng(0)  # the same mesh gets the same figures
-    to_true, cosine_to = _one_way(ours, true, rng)
-    from_true, cosine_from = _one_way(true, ours, rng)
-    precision, recall = (to_true < NEAR).mean(), (from_true < NEAR).mean()
-    return SurfaceDistance(
-        float(to_true.mean()),
-        float((to_true.mean() + from_true.mean()) / 2),
-        float((cosine_to.mean() + cosine_from.mean()) / 2),
-        float(2 * precision * recall / max(precision + recall, 1e-9)),
-    )
+
+    def __init__(self, mesh: Mesh) -> None:
+        self._true = _Measured(mesh)
+
+    def compare(self, mesh: Mesh) -> SurfaceDistance:
+        """Compare a mesh, in the same frame and wound outward, where it stands; nothing is aligned."""
+        ours, true = _Measured(mesh), self._true
+        to_true, there = true.nearest(ours.points)
+        from_true, here = ours.nearest(true.points)
+        cosine_to, cosine_from = (ours.normals * there).sum(1), (true.normals * here).sum(1)
+        precision, recall = (to_true < NEAR).mean(), (from_true < NEAR).mean()
+        return SurfaceDistance(
+            float(to_true.mean()),
+            float((to_true.mean() + from_true.mean()) / 2),
+            float((cosine_to.mean() + cosine_from.mean()) / 2),
+            float(2 * precision * recall / max(precision + recall, 1e-9)),
+        )
+
+
+def surface_distance(ours: Mesh, true: Mesh) -> SurfaceDistance:
+    """Compare two meshes in metres; see :class:`TrueSurface`."""
+    return TrueSurface(true).compare(ours)
 
 
 def intersection_over_union(ours: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:

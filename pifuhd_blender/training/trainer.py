@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
-from torch.optim.swa_utils import AveragedModel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from .curves import plot_curves
@@ -30,6 +30,8 @@ from .tasks import Batch, Report, Task, build_task, read_weights
 __all__ = ["Trainer"]
 
 log = logging.getLogger(__name__)
+
+Weights = tuple[Tensor, ...] | list[Tensor]
 
 SAVE_EVERY = 120.0  # seconds
 LOWEST_RATE = 0.005  # of the highest
@@ -80,13 +82,10 @@ class Trainer:
         self.rank = distributed.get_rank() if together else 0
         self._resume()
 
-    def _follow(self, averages: list[Tensor], current: list[Tensor], steps: Tensor | int) -> None:
+    def _follow(self, averages: Weights, current: Weights, steps: Tensor | int) -> None:
         """Moving average whose memory grows with the run, so that its first steps don't linger."""
-        if not averages[0].is_floating_point():  # a norm's count of steps
-            torch._foreach_copy_(averages, current)
-            return
         keep = min(self.config.ema, (1 + int(steps)) / (10 + int(steps)))
-        torch._foreach_lerp_(averages, current, 1 - keep)
+        get_ema_multi_avg_fn(keep)(averages, current, steps)
 
     def _resume(self) -> None:
         path = self.folder / "checkpoint.pt"

@@ -51,6 +51,15 @@ class View:
         v = -(turned[:, 1] - self.centre[1]) * shrink / self.half
         return np.stack([u, v, self.depth_to_box(turned[:, 2])], 1).astype(np.float32)
 
+    def from_box(self, points: NDArray[np.floating]) -> Points:
+        """Undo :meth:`to_box`: (n, 3) of the box to metres."""
+        u, v, w = np.asarray(points, np.float64).T
+        z = w * self.half + self.depth_origin
+        shrink = 1 / (1 - (z - self.centre[2]) * self.perspective)
+        x = u * self.half / shrink + self.centre[0]
+        y = -v * self.half / shrink + self.centre[1]
+        return np.stack([x, y, z], 1) @ self.turn
+
     def depth_to_box(self, depth: Points) -> Points:
         """Metres along the view, turned z of any shape, to the box's w."""
         return (depth - self.depth_origin) / self.half

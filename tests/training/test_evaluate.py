@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -11,9 +13,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pifuhd_blender.engine.model import MultiLevelPIFu
+from pifuhd_blender.training import evaluate
 from pifuhd_blender.training.contact_sheet import PANEL, ContactSheet
 from pifuhd_blender.training.evaluate import HeldOutView, evaluate_people, summary
 from pifuhd_blender.training.shard_file import ShardError
@@ -45,6 +49,21 @@ class _Model:
         if self.empty:
             return torch.zeros_like(points[:, 0])
         return (0.5 + RADIUS / HALF - (points - self.centre).norm(dim=1)).clamp(0, 1)
+
+
+class _PlainQuery:
+    """In place of the engine's column query, which takes a network apart: asks the stand-in as it is."""
+
+    def __init__(self, model: _Model, coarse: None, fine: None) -> None:
+        self._ask = partial(model.query, _coarse=coarse, _fine=fine)
+
+    def __call__(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._ask(torch.from_numpy(points.T)[None])[0].numpy()
+
+
+@pytest.fixture(autouse=True)
+def _no_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate, "ColumnQuery", _PlainQuery)
 
 
 def _evaluated(folder: Path, model: _Model, relief: float = 0.0) -> list[HeldOutView]:
@@ -121,9 +140,15 @@ def test_training_people_cannot_be_evaluated(tmp_path: Path) -> None:
 
 
 def test_the_summary_has_all_and_each_group(tmp_path: Path) -> None:
-    views = [_evaluated(tmp_path, model)[0] for model in (_Model(), _Model(empty=True))]
-    table = summary([view.result for view in views])
-    assert set(table) == {"all", "standing"}
+    found, lost = (_evaluated(tmp_path, model)[0].result for model in (_Model(), _Model(empty=True)))
+    table = summary([found, lost])
+    assert set(table) == {"all", "standing", "yaw 0", "standing, yaw 0"}
     assert table["all"]["views"] == 2
     assert table["all"]["p2s_mean"] == pytest.approx(50, abs=0.1)
     assert table["standing"]["f_score_median"] == pytest.approx(0.5)
+    table = summary([found, lost, replace(lost, yaw=90, group="extreme")])
+    assert set(table) == {
+        "all", "extreme", "standing", "yaw 0", "yaw 90", "extreme, yaw 90", "standing, yaw 0",
+    }  # fmt: skip
+    assert table["yaw 0"] == table["standing, yaw 0"]
+    assert table["extreme"]["p2s_mean"] == 100

@@ -50,6 +50,9 @@ def test_shipped_run_files_are_readable() -> None:
     folder = Path(__file__).parents[2] / "pifuhd_blender" / "training" / "configs"
     runs = [RunConfig.read(path) for path in sorted(folder.glob("*.json"))]
     assert {run.part for run in runs} >= {"normals", "coarse"}
+    for run in runs:  # the coarse level has to see whole people while the fine one sees windows
+        zooms = {zoom for stage in run.stages for zoom in stage.zooms}
+        assert run.part != "fine" or (run.crop and zooms == {1.0})
 
 
 @pytest.mark.parametrize(

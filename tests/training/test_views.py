@@ -24,6 +24,12 @@ def test_perspective_enlarges_what_is_near() -> None:
     assert near[2] - far[2] == pytest.approx(0.6 / view.half)
 
 
+def test_the_box_leads_back_to_metres() -> None:
+    points = np.random.default_rng(0).normal(size=(50, 3)) * 0.4
+    for view in (front_view(), turned_view()):
+        assert view.from_box(view.to_box(points)) == pytest.approx(points, abs=1e-6)
+
+
 def test_a_view_survives_its_shard() -> None:
     view = turned_view()
     again = View.unpack(view.pack())

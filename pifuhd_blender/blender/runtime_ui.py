@@ -61,7 +61,7 @@ def draw_task(layout: bpy.types.UILayout, session: Session, width: float) -> Non
         draw_bar(box, session.task_progress.fraction)
         if session.task_progress.words:
             paragraph(box, session.task_progress.words, width)
-        if session.task_line:
+        if session.task_line not in {"", session.task_progress.words}:
             row = box.row()
             row.active = False  # for those who want to see that something moves
             row.label(text=session.task_line)

@@ -29,6 +29,7 @@ def run_logged(
     folder: Path,
     environment: Mapping[str, str],
     on_tick: Callable[[], None] | None = None,
+    unlogged: str = "",
 ) -> tuple[int, list[str]]:
     """Run a program and wait for it.
 
@@ -44,6 +45,8 @@ def run_logged(
         The program's whole environment.
     on_tick : callable, optional
         Called now and then while it runs, for progress that its output doesn't tell.
+    unlogged : str
+        Lines that begin so are given back, but stay out of the log, which people read.
 
     Returns
     -------
@@ -78,7 +81,8 @@ def run_logged(
             if line is None:
                 break
             lines.append(line)
-            report.line(line)
+            if not unlogged or not line.startswith(unlogged):
+                report.line(line)
     except Stopped:
         tree.end()
         tree.wait(5.0)

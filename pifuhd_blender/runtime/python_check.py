@@ -101,7 +101,8 @@ def check_python(python: Path, report: Report) -> PythonCheck:
         raise RuntimeProblem(
             f"{python} is no file; choose the Python program itself (python.exe or bin/python)."
         )
-    report.words(f"Checking {python}")
+    report.words("Loading every package once")
+    report.line(str(python))
     pairs = [f"{module}={package}" for module, package in _MODULES.items()]
     # Isolated as the worker will be: neither the current folder nor packages of the user's account count
     _, lines = run_logged(
@@ -109,6 +110,7 @@ def check_python(python: Path, report: Report) -> PythonCheck:
         report,
         folder=python.parent,
         environment=clean_environment(),
+        unlogged=_MARK,
     )
     answers = [line.removeprefix(_MARK) for line in lines if line.startswith(_MARK)]
     if not answers:

@@ -36,3 +36,11 @@ subprocess.run([sys.executable, "-c", "import time; time.sleep(600)"])
     assert job.join(5)
     assert time.monotonic() - began < 1.0  # a look at the wish every 0.2 s, and the end
     assert job.snapshot().state is JobState.CANCELLED
+
+
+def test_what_is_not_for_people_stays_out_of_the_log(tmp_path: Path) -> None:
+    report = Report()
+    command = [sys.executable, "-c", "print('machine: 1'); print('words')"]
+    told = run_logged(command, report, folder=tmp_path, environment=clean_environment(), unlogged="machine:")
+    assert told == (0, ["machine: 1", "words"])
+    assert report.lines() == ["words"]

@@ -19,6 +19,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
 from .mesh import Mesh, face_crosses, is_watertight, open_edges, volume
+from .mesh_graph import mean_of_neighbours
 
 __all__ = ["clean", "close_holes", "main_component", "orient_outward", "simplify", "smooth"]
 
@@ -120,14 +121,8 @@ def smooth(mesh: Mesh, rounds: int = 10) -> Mesh:
         Each is a shrinking and a growing step over the neighbours' mean; 10 remove waves of some 4 edges and
         shorter, about 3 are enough where the field is smooth.
     """
-    count = len(mesh.vertices)
-    start, end = mesh.faces.ravel(), np.roll(mesh.faces, -1, axis=1).ravel()
-    ones = np.ones(len(start), np.float32)
-    links = csr_matrix((ones, (start, end)), (count, count))
-    links = links + links.T  # an edge counts twice, once on a rim: near enough once normalised
-    around = np.asarray(links.sum(axis=1)).ravel()
-    links.data /= np.repeat(np.maximum(around, 1), np.diff(links.indptr))
-    lonely = around == 0
+    links = mean_of_neighbours(mesh.faces, len(mesh.vertices))
+    lonely = np.diff(links.indptr) == 0
     origin = mesh.vertices.mean(axis=0)
     points = mesh.vertices - origin  # small numbers: float32 is then good to a fraction of a micrometre
     for factor in (_SHRINK, _GROW) * rounds:
@@ -135,7 +130,8 @@ def smooth(mesh: Mesh, rounds: int = 10) -> Mesh:
         change[lonely] = 0
         points = points + np.float32(factor) * change
     moved = points + origin - mesh.vertices
-    edge = np.linalg.norm(mesh.vertices[start] - mesh.vertices[end], axis=1)
+    corners = mesh.vertices[mesh.faces]
+    edge = np.linalg.norm(corners - np.roll(corners, -1, axis=1), axis=2)
     farthest = _FARTHEST * float(np.median(edge)) if len(edge) else 0.0
     length = np.linalg.norm(moved, axis=1, keepdims=True)
     moved *= np.minimum(1.0, farthest / np.maximum(length, 1e-12))

@@ -36,6 +36,7 @@ from .device import (
     wait_for,
 )
 from .errors import Cancelled, EngineError
+from .face_search import find_face
 from .held_model import HeldModel
 from .interruption import Asked, LeavableThread, ListeningNetworks
 from .matting import find_matte
@@ -215,7 +216,9 @@ class _Run:
         with self._stage("colours", "Colouring the mesh"):
             colours = None
             if self.settings.colours:
-                colours = colour_vertices(mesh.vertices, mesh.faces, subject, self.settings.unseen)
+                face = find_face(subject)
+                self._poll()
+                colours = colour_vertices(mesh.vertices, mesh.faces, subject, self.settings.unseen, face)
             vertices, faces = box_to_world(mesh.vertices, mesh.faces, self.settings.height_m)
             mesh = Mesh(vertices, faces, colours)
         return Result(

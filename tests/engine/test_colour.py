@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from pifuhd_blender.engine.camera import Box, Subject
-from pifuhd_blender.engine.colour import Unseen, colour_vertices, spread_colours
+from pifuhd_blender.engine.colour import Unseen, colour_vertices
+from pifuhd_blender.engine.face_search import Face
 from pifuhd_blender.engine.mesh import vertex_normals
 from pifuhd_blender.engine.surface import Surface, extract_surface
 from tests import body_field
@@ -121,29 +122,6 @@ def test_left_in_the_picture_is_left_on_the_mesh(trunk_and_arm: Surface) -> None
     assert (colours[front & (v > 0.15), 1] < 30).all()
 
 
-def test_spreading_keeps_the_inside_and_reaches_everywhere() -> None:
-    matte = shadow(TRUNK)
-    picture = np.where(matte[..., None], BLUE, GREEN)
-    spread = spread_colours(picture, matte.astype(np.float32))
-    np.testing.assert_allclose(spread, np.broadcast_to(BLUE, spread.shape), atol=1e-2)
-
-
-def test_thin_parts_keep_their_own_colour() -> None:
-    matte = np.zeros((SIZE, SIZE), np.float32)
-    picture = np.broadcast_to(GREEN, (SIZE, SIZE, 3)).copy()
-    matte[200:800, 300:500], picture[200:800, 300:500] = 1, BLUE
-    matte[300:305, 500:700], picture[300:305, 500:700] = 1, RED  # a finger five pixels thick
-    spread = spread_colours(picture, matte)
-    assert is_like(spread[302, 530:690], RED).all()
-    assert spread[..., 1].max() < 1
-
-
-def test_no_matte_at_all_leaves_the_photo() -> None:
-    picture = np.random.default_rng(0).uniform(0, 255, (64, 64, 3)).astype(np.float32)
-    np.testing.assert_array_equal(spread_colours(picture, np.zeros((64, 64), np.float32)), picture)
-    np.testing.assert_array_equal(spread_colours(picture, np.ones((64, 64), np.float32)), picture)
-
-
 @pytest.mark.slow
 def test_colours_half_a_million_vertices_in_about_a_second() -> None:
     surface = extract_surface(
@@ -157,22 +135,42 @@ def test_colours_half_a_million_vertices_in_about_a_second() -> None:
     assert (time.process_time() - began) * 500_000 / len(surface.vertices) < 2.5
 
 
-def test_the_back_of_the_head_has_no_second_face() -> None:
-    capsules = np.array([(0.0, -0.7, 0.0, 0.0, 0.4, 0.0, 0.2), (0.0, 0.72, 0.0, 0.0, 0.76, 0.0, 0.12)])
-    person = extract_surface(
-        lambda p: body_field.occupancy(p * [1, -1, 1], 0.01, capsules).astype(np.float32), 128
-    )
-    matte = shadow(*capsules)
+FACE = Face(eyes=(0.5, 0.13), mouth=(0.5, 0.155), middle=(0.5, 0.145))
+HEAD_AND_TRUNK = np.array([(0.0, -0.7, 0.0, 0.0, 0.4, 0.0, 0.2), (0.0, 0.72, 0.0, 0.0, 0.76, 0.0, 0.12)])
+
+
+def somebody_with_a_red_face_and_a_white_print() -> np.ndarray:
     grid = (np.arange(SIZE) + 0.5) / SIZE * 2 - 1
-    face = (np.abs(grid)[None, :] < 0.06) & (np.abs(-grid[:, None] - 0.72) < 0.05)
+    face = (np.abs(grid)[None, :] < 0.04) & (np.abs(-grid[:, None] - 0.72) < 0.05)
     print_ = (np.abs(grid)[None, :] < 0.06) & (np.abs(grid)[:, None] < 0.06)
-    picture = np.where(matte[..., None], BLUE, GREEN)
-    picture = np.where(face[..., None], RED, np.where(print_[..., None], WHITE, picture))
-    colours = colour_vertices(person.vertices, person.faces, subject(picture, matte), "mirror")
+    picture = np.where(shadow(*HEAD_AND_TRUNK)[..., None], BLUE, GREEN)
+    return np.where(face[..., None], RED, np.where(print_[..., None], WHITE, picture))
+
+
+@pytest.mark.parametrize("unseen", ["mirror", "flat"])
+def test_the_back_of_the_head_has_no_second_face(unseen: Unseen) -> None:
+    person = extract_surface(
+        lambda p: body_field.occupancy(p * [1, -1, 1], 0.01, HEAD_AND_TRUNK).astype(np.float32), 128
+    )
+    seen = subject(somebody_with_a_red_face_and_a_white_print(), shadow(*HEAD_AND_TRUNK))
+    colours = colour_vertices(person.vertices, person.faces, seen, unseen, FACE)
     u, v, _ = person.vertices.T
-    front = vertex_normals(person.vertices, person.faces)[:, 2] > 0
-    at_face = (np.abs(u) < 0.04) & (np.abs(-v - 0.72) < 0.03)
-    assert is_like(colours[at_face & front], RED).all()
-    assert is_like(colours[at_face & ~front], BLUE).all()
-    at_print = (np.abs(u) < 0.04) & (np.abs(v) < 0.04)
-    assert is_like(colours[at_print], WHITE).all()  # the rest of the back is the front, mirrored
+    normal = vertex_normals(person.vertices, person.faces)[:, 2]
+    at_face = (np.abs(u) < 0.03) & (np.abs(-v - 0.72) < 0.03)
+    assert is_like(colours[at_face & (normal > 0.5)], RED).all()
+    assert is_like(colours[at_face & (normal < 0)], BLUE).all()
+    if unseen == "mirror":
+        at_print = (np.abs(u) < 0.04) & (np.abs(v) < 0.04)
+        assert is_like(colours[at_print], WHITE).all()  # the rest of the back is the front, mirrored
+
+
+def test_what_is_seen_keeps_its_face_to_the_pixel() -> None:
+    person = extract_surface(
+        lambda p: body_field.occupancy(p * [1, -1, 1], 0.01, HEAD_AND_TRUNK).astype(np.float32), 128
+    )
+    seen = subject(somebody_with_a_red_face_and_a_white_print(), shadow(*HEAD_AND_TRUNK))
+    facing = vertex_normals(person.vertices, person.faces)[:, 2] > 0.5
+    with_face, without = (
+        colour_vertices(person.vertices, person.faces, seen, "mirror", face) for face in (FACE, None)
+    )
+    np.testing.assert_array_equal(with_face[facing], without[facing])

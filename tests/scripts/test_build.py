@@ -36,8 +36,9 @@ def test_manifest_and_package_stand_at_the_root(built: Path) -> None:
     found = names(built)
 
     assert {"blender_manifest.toml", "__init__.py", "LICENSE", "worker.py", "worker_tasks.py"} <= set(found)
-    assert {"weights/compact.safetensors", "weights/selfie_segmentation.tflite"} <= set(found)
-    assert "weights/selfie_segmentation.LICENSE.txt" in found
+    networks = {"selfie_segmentation", "face_detection"}
+    assert {"weights/compact.safetensors", *(f"weights/{name}.tflite" for name in networks)} <= set(found)
+    assert {f"weights/{name}.LICENSE.txt" for name in networks} <= set(found)
     assert "runtime/requirements.txt" in found
 
 

@@ -4,11 +4,12 @@
 May import numpy and OpenCV. Never here: who is in the picture, or files. The only home of flips, mirrored
 axes and half pixels (with `official_framing.py`, which holds the official arithmetic to the bit).
 
-=========  =========================================================================================
-pixel      origin at the top left corner, x right, y down; pixel (0, 0) covers 0 to 1, its centre is 0.5
-box        [-1, 1]^3 around the person: u right, v down, w to the viewer. u, v = -1 and 1 are the crop's
-borders world      metres: x right, y into the picture, z up; the person faces -y, feet on z = 0 =========
-=========================================================================================
+pixel
+    origin at the top left corner, x right, y down; pixel (0, 0) covers 0 to 1, its centre is 0.5
+box
+    [-1, 1]^3 around the person: u right, v down, w to the viewer; u, v = -1 and 1 are the crop's borders
+world
+    metres: x right, y into the picture, z up; the person faces -y, feet on z = 0
 
 Box to world is (u, v, w) to s (u, -w, -v) and a shift. It mirrors, so faces are reversed on the way.
 """

@@ -32,9 +32,9 @@ Map = NDArray[np.float32]
 
 LEAST_TRANSPARENT = 0.02  # share of a picture: fewer are rounded corners, not a cut-out
 SMALL_PERSON = 256  # pixels of the longer side, under which the 512 x 512 inputs are mostly made up
-CUT_OFF = (
-    0.03  # length along the border of a picture, as a share of the person, that means it goes on outside
-)
+SMALLEST_PERSON = 32  # likewise, under which nothing of a shape is left: a few stray pixels, mostly
+# Length along the border of a picture, as a share of the person, that means it goes on outside
+CUT_OFF = 0.03
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,8 @@ def find_matte(
     Raises
     ------
     UnusableInput
-        The box misses the photo, the alpha is missing or empty, or nobody is found; one sentence each.
+        The box misses the photo, the alpha is missing or empty, nobody is found, or somebody too small; one
+        sentence each.
     """
     area = _area(photo, box)
     if mode == "none":
@@ -99,6 +100,9 @@ def find_matte(
         matte = _from_alpha(photo, area)
     else:
         matte = _from_network(photo, area, progress or _ignore, cancelled)
+    side = matte.people[0].longer_side
+    if side < SMALLEST_PERSON:
+        raise UnusableInput(f"The person is only {side} pixels tall; use a larger picture, or draw a box.")
     notes = (*_note_on_people(matte), *_note_on_size(matte), *_note_on_borders(matte))
     return Matte(matte.alpha, matte.people, matte.source, (*matte.warnings, *notes))
 

@@ -17,6 +17,8 @@ __all__ = ["RESOLUTIONS", "MatteMode", "Resolution", "Settings", "Unseen"]
 
 Resolution = Literal[128, 256, 512, 1024]
 RESOLUTIONS: tuple[Resolution, ...] = (128, 256, 512, 1024)
+MOST_SMOOTHING = 100
+"""Rounds; nothing is left to smooth after a tenth of them."""
 MatteMode = Literal["auto", "alpha", "none"]
 Unseen = Literal["mirror", "flat"]
 
@@ -41,7 +43,7 @@ class Settings:
     unseen : {"mirror", "flat"}
         What the side that the photo does not show gets: the colours of the side it shows, or one colour.
     smoothing : int
-        Rounds of smoothing; 0 leaves the surface as it came out.
+        Rounds of smoothing, at most 100; 0 leaves the surface as it came out.
     relief : float
         How far the surface follows the predicted normals, from 0, not at all, over 1, as they say, to 2.
     face_budget : int or None
@@ -77,8 +79,8 @@ class Settings:
             raise UnusableInput(f"The unseen side is '{self.unseen}'; it must be mirror or flat.")
         if self.box is not None and min(self.box.width, self.box.height) < 1:
             raise UnusableInput("The box is empty; its width and height must be at least 1 pixel.")
-        if self.smoothing < 0:
-            raise UnusableInput(f"The smoothing is {self.smoothing}; it can't be negative.")
+        if not 0 <= self.smoothing <= MOST_SMOOTHING:
+            raise UnusableInput(f"The smoothing is {self.smoothing}; it must be from 0 to {MOST_SMOOTHING}.")
         if not 0 <= self.relief <= 2:
             raise UnusableInput(f"The relief is {self.relief}; it must be from 0 to 2.")
         if self.face_budget is not None and self.face_budget < 100:

@@ -153,6 +153,7 @@ def test_a_small_person_is_told_its_size() -> None:
     [
         (None, "alpha", None, "no transparency"),
         (blank(), "auto", None, "transparent everywhere"),
+        (silhouette(blank(), 400, 50, 20), "auto", None, "pixels tall"),
         (None, "none", Box(900, 0, 50, 50), "outside"),
         (None, "auto", Box(10, 10, 0, 50), "outside"),
         (None, "auto", None, "No person was found in somebody.png"),  # a plain grey wall

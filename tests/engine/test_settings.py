@@ -22,6 +22,7 @@ from pifuhd_blender.engine.settings import Settings
         ({"unseen": "blue"}, "unseen side is 'blue'"),
         ({"box": Box(0, 0, 0, 5)}, "box is empty"),
         ({"smoothing": -1}, "smoothing is -1"),
+        ({"smoothing": 101}, "from 0 to 100"),
         ({"relief": -0.1}, "relief is -0.1"),
         ({"relief": float("nan")}, "relief is nan"),
         ({"face_budget": 3}, "face budget of 3"),

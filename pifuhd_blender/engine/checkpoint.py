@@ -21,9 +21,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from .model import MultiLevelPIFu, PartSource
+from .model import MultiLevelPIFu
 from .model_config import CONFIGS, PARTS, ModelConfig, Part
 from .official_checkpoint import OfficialFile
+from .parted_model import PartSource
 from .weights_layout import (
     Shapes,
     UnreadableWeights,
@@ -167,7 +168,7 @@ class _SafetensorsFile:
         check_layout(path, found, expected_shapes(self.config, self.parts), self.config.name)
 
     def state(self, part: Part) -> dict[str, Tensor]:
-        """Float32 tensors of one part; see :class:`.model.PartSource`."""
+        """Float32 tensors of one part; see :class:`.parted_model.PartSource`."""
         require_part(self, self.path, part)
         prefix = f"{part}."
         with self._open() as file:

@@ -94,7 +94,7 @@ class OfficialFile:
         self._waiting = {} if mapped else {part: self._pick(tensors, part) for part in self.parts}
 
     def state(self, part: Part) -> dict[str, Tensor]:
-        """Float32 tensors of one part; see :class:`.model.PartSource`."""
+        """Float32 tensors of one part; see :class:`.parted_model.PartSource`."""
         require_part(self, self.path, part)
         if part in self._waiting:
             return self._waiting.pop(part)

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from .errors import UnusableInput
-from .model import PartSource, build_part
 from .model_config import PARTS, ModelConfig, Part
+from .model_parts import build_part
+from .parted_model import PartSource
 
 __all__ = [
     "Shapes",

@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pifuhd_blender.engine.model import build_part
 from pifuhd_blender.engine.model_config import CONFIGS, Part
+from pifuhd_blender.engine.model_parts import build_part
 from pifuhd_blender.engine.official_checkpoint import our_name
 from tests.engine.official_fixtures import at_pixels, channel_stats, load_fixture, released_shapes
 from tests.recipe_weights import make_input, make_tensor

@@ -15,8 +15,9 @@ from torch.nn import functional as F
 from pifuhd_blender.engine.checkpoint import open_weights
 from pifuhd_blender.engine.device import Precision
 from pifuhd_blender.engine.errors import EngineError
-from pifuhd_blender.engine.model import CoarseFeatures, FineFeatures, MultiLevelPIFu, build_part
+from pifuhd_blender.engine.model import CoarseFeatures, FineFeatures, MultiLevelPIFu
 from pifuhd_blender.engine.model_config import CONFIGS
+from pifuhd_blender.engine.model_parts import build_part
 from tests.engine.narrow_model import NARROW
 from tests.engine.official_fixtures import SMALL, load_fixture, official_contents, write_official
 

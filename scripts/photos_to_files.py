@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
+import sys
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
@@ -71,8 +73,17 @@ def reconstruct_all(options: argparse.Namespace) -> int:
         for warning in result.warnings:
             say(f"{photo.name}: {warning}")
         size = f"{len(result.mesh.vertices):,} vertices, {len(result.mesh.faces):,} faces"
-        print(f"{target} ({size}, {result.seconds['total']:.1f} s on {result.device})", flush=True)
+        _announce(f"{target} ({size}, {result.seconds['total']:.1f} s on {result.device})")
     return status
+
+
+def _announce(line: str) -> None:
+    """Print a line; when whoever read them has gone, the photos that are left are still done."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        # What is left in its buffer would fail once more, and aloud, when the interpreter ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def report_of(result: Result, photo: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ The reconstruction itself is replaced by a finished result; tests/engine/test_re
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -30,7 +31,7 @@ from pifuhd_blender.engine.result import Result
 from pifuhd_blender.engine.settings import Settings
 from tests.engine.box_person import box_person
 
-# What the issue of the command line asks of a report
+# What other programs may rely on
 PROMISED_KEYS = {
     "photo", "box", "vertices", "faces", "watertight", "height_m", "points_evaluated", "seconds",
     "peak_memory_mb", "model", "device", "warnings",
@@ -190,6 +191,24 @@ def test_one_failure_keeps_no_other_photo_from_being_done(
     assert status == expected
     assert [path.name for path in (tmp_path / "meshes").iterdir()] == ["a.glb"]
     assert all(any(line.startswith(name) for line in errors.splitlines()) for name in names)
+
+
+def test_when_nobody_reads_what_is_printed_the_work_goes_on() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    code = "from photos_to_files import _announce; _announce('a mesh'); _announce('another')"
+    # In a process of its own: it is about what the interpreter says at its end, too
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=False,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(script.__file__).parent,
+        env=os.environ | {"PYTHONPATH": str(script.ROOT)},
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_defect_is_one_sentence_and_a_traceback_only_on_request(run: Run, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 
     python3 scripts/train.py data --assets ASSETS --out data/train --people 2000
     python3 scripts/train.py data --assets ASSETS --out data/held-out --people 60 --held-out
+    python3 scripts/train.py sheet --data data/train -o sheet.jpg
     python3 scripts/train.py run normals coarse --data data/train --runs runs
     python3 scripts/train.py export --runs runs --normals normals --coarse coarse -o compact.safetensors
 
@@ -38,6 +39,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     data.add_argument("--held-out", action="store_true", help="people for evaluation, never seen in training")
     data.add_argument("--processes", type=int, default=1)
+    sheet = commands.add_parser("sheet", help="show random people of a folder of shards")
+    sheet.add_argument("--data", type=Path, required=True, help="folder of shards")
+    sheet.add_argument("--people", type=int, default=64, help="how many")
+    sheet.add_argument("--seed", type=int, default=0, help="who, and from where")
+    sheet.add_argument("-o", "--out", type=Path, required=True, help="picture (.png or .jpg)")
     run = commands.add_parser("run", help="train parts in turn")
     run.add_argument("configs", nargs="+", help="names or files of runs, in this order")
     run.add_argument("--data", type=Path, required=True, help="folder of shards")
@@ -87,6 +93,17 @@ def _data(arguments: argparse.Namespace) -> None:
             bar.update(job.result())
 
 
+def _sheet(arguments: argparse.Namespace) -> None:
+    import cv2
+    import numpy as np
+
+    from pifuhd_blender.training.data_sheet import data_sheet
+
+    picture = data_sheet(arguments.data, arguments.people, np.random.default_rng(arguments.seed))
+    cv2.imwrite(str(arguments.out), picture[..., ::-1])
+    print(arguments.out)
+
+
 def _run(arguments: argparse.Namespace) -> None:
     import torch
 
@@ -131,7 +148,7 @@ def main() -> int:
     from pifuhd_blender.training.shard_file import ShardError
 
     try:
-        {"data": _data, "run": _run, "export": _export}[arguments.command](arguments)
+        {"data": _data, "sheet": _sheet, "run": _run, "export": _export}[arguments.command](arguments)
     except (AssetError, ShardError, EngineError) as error:
         say(str(error))
         return 2

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter1d
 
 from .accessories import Mannequin
 from .geometry import Points
@@ -82,9 +82,8 @@ def make_headwear(name: str, on: Mannequin, rng: np.random.Generator) -> Headwea
         + (np.sin(tilts) * np.sin(angle))[..., None] * axes[2]
     )
     skull = reach(on.head, middle, directions.reshape(-1, 3), HEAD_REACH).reshape(tilts.shape)
-    skull = gaussian_filter(
-        np.clip(skull, 0.07 * on.size, 0.135 * on.size), (1.5, 1.5), mode=("nearest", "wrap")
-    )
+    skull = np.clip(skull, 0.07 * on.size, 0.135 * on.size)
+    skull = gaussian_filter1d(gaussian_filter1d(skull, 1.5, axis=0, mode="nearest"), 1.5, axis=1, mode="wrap")
     inner = skull + gap + _slack(name, share, angle, rng) * on.size
     outer = inner + thickness
     if name == "beanie" and rng.random() < 0.6:  # a rolled brim

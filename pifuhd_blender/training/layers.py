@@ -9,9 +9,10 @@ from scipy.spatial import KDTree
 from .geometry import Faces, Points, vertex_normals
 from .wardrobe import BOTTOMS_F, TOPS_F, TOPS_M
 
-__all__ = ["layer_of", "lifted"]
+__all__ = ["gap_between", "layer_of", "lifted"]
 
 GAP = 0.003  # metres between two layers
+WIDE_GAP = 0.009  # under coats and over boots: with few vertices, folds come through between them
 NEAR = 0.035  # metres within which layers touch
 TUCKABLE = frozenset(BOTTOMS_F) - {"crude_loose_pants"}
 
@@ -35,14 +36,19 @@ def layer_of(name: str, *, tucked: bool) -> int | None:
     return 2 if name in TOPS_F or name in TOPS_M else 1
 
 
-def lifted(outer: Points, inner: Points, inner_faces: Faces) -> Points:
+def gap_between(outer: str, inner: str) -> float:
+    """Metres that one garment is to keep off another, by their names."""
+    return WIDE_GAP if outer == "coat" or "boot" in inner else GAP
+
+
+def lifted(outer: Points, inner: Points, inner_faces: Faces, gap: float = GAP) -> Points:
     """Outer garment's vertices (n, 3), metres, where they come near the inner one at least the gap off it."""
     used = np.unique(inner_faces)
     distance, nearest = KDTree(inner[used]).query(outer, distance_upper_bound=NEAR)
     close = np.isfinite(distance)
-    below = used[nearest[close]]
+    below = used[np.asarray(nearest)[close]]
     normals = vertex_normals(inner, inner_faces)[below]
     height = np.einsum("nc,nc->n", outer[close] - inner[below], normals)
     moved = outer.copy()
-    moved[close] += normals * np.clip(GAP - height, 0, NEAR)[:, None]
+    moved[close] += normals * np.clip(gap - height, 0, NEAR)[:, None]
     return moved

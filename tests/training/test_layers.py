@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from pifuhd_blender.training.layers import GAP, layer_of, lifted
+from pifuhd_blender.training.layers import GAP, gap_between, layer_of, lifted
 from pifuhd_blender.training.tailor import restyle
 
 
@@ -30,13 +30,20 @@ def test_what_is_far_away_is_left_alone() -> None:
 
 @pytest.mark.parametrize("tucked", [False, True])
 def test_coats_go_over_tops_and_tops_over_trousers_unless_tucked(tucked: bool) -> None:  # noqa: FBT001  parametrised
-    shoes, jeans, top, coat = (
-        layer_of(name, tucked=tucked) for name in ("shoes01", "tightjeans", "vnecktop", "coat")
-    )
-    assert None not in (shoes, jeans, top, coat)
-    assert [jeans < top, top < jeans] == [not tucked, tucked]  # pyright: ignore[reportOptionalOperand]  checked above
-    assert shoes < min(jeans, top)  # pyright: ignore[reportOptionalOperand, reportArgumentType]  checked above
-    assert coat > max(jeans, top)  # pyright: ignore[reportOptionalOperand, reportArgumentType]  checked above
+    def layer(name: str) -> int:
+        found = layer_of(name, tucked=tucked)
+        assert found is not None
+        return found
+
+    jeans, top = layer("tightjeans"), layer("vnecktop")
+    assert (top > jeans) != tucked
+    assert layer("shoes01") < min(jeans, top)
+    assert layer("coat") > max(jeans, top)
+
+
+def test_coats_and_boots_need_more_room() -> None:
+    assert gap_between("coat", "vnecktop") == gap_between("tightjeans", "winterboots") > GAP
+    assert gap_between("vnecktop", "tightjeans") == GAP
 
 
 def test_hair_gets_fuller_and_only_what_hangs_changes_its_length() -> None:

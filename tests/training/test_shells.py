@@ -9,7 +9,7 @@ import trimesh
 from scipy.spatial import KDTree
 
 from pifuhd_blender.training.accessories import ACCESSORIES, Mannequin, make_accessory
-from pifuhd_blender.training.geometry import sample_surface
+from pifuhd_blender.training.geometry import rotation, sample_surface
 from pifuhd_blender.training.headwear import HEADWEAR, make_headwear
 from pifuhd_blender.training.shells import band, box, reach, tube
 
@@ -19,7 +19,8 @@ HEAD = np.array([0.0, 1.6, 0.02])
 @pytest.fixture(scope="module")
 def mannequin() -> Mannequin:
     """An egg of a trunk and a ball of a head, 1.75 m tall, turned by 0.4 about the vertical."""
-    turn = trimesh.transformations.rotation_matrix(0.4, [0, 1, 0])
+    turn = np.eye(4)
+    turn[:3, :3] = rotation("y", 0.4)
     trunk = trimesh.creation.icosphere(4)
     trunk.apply_scale([0.2, 0.4, 0.13])
     trunk.apply_translation([0, 1.15, 0])
@@ -37,7 +38,9 @@ def mannequin() -> Mannequin:
         "upperleg01.L": [0.1, 0.9, 0], "upperleg01.R": [-0.1, 0.9, 0],
     }  # fmt: skip
     joints = {name: turn[:3, :3] @ np.array(place) for name, place in places.items()}
-    turns = dict.fromkeys(("neck01", "spine01", "spine02", "spine03", "head"), turn[:3, :3])
+    turns: dict[str, np.ndarray] = dict.fromkeys(
+        ("neck01", "spine01", "spine02", "spine03", "head"), turn[:3, :3]
+    )
     return Mannequin(trunk, whole, joints, turns, 1.0)
 
 

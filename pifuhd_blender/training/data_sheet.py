@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A sheet of training people to look at: what a folder of shards shows, in colour and as normals.
+
+Reads shards, draws nothing anew. NumPy and OpenCV.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .shard_file import Shard, ShardError, find_shards, read_pictures
+
+__all__ = ["data_sheet"]
+
+PANEL = 120, 180  # pixels, width and height
+COLUMNS = 8
+
+
+def _panel(premultiplied: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(S, S, 3) over grey, the sides cut where people seldom are."""
+    width, height = PANEL
+    over = premultiplied + 127.5 * (1 - alpha[..., None] / 255)
+    square = cv2.resize(over.astype(np.float32), (height, height), interpolation=cv2.INTER_AREA)
+    cut = (height - width) // 2
+    return np.clip(square[:, cut : cut + width], 0, 255).astype(np.uint8)
+
+
+def data_sheet(folder: Path, count: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """One random view each of ``count`` random people, eight in a row: colour, and front normals beside it.
+
+    Parameters
+    ----------
+    folder
+        With shards.
+    count
+        How many people; fewer if there are not so many.
+    rng
+        Decides who, and from where.
+
+    Returns
+    -------
+    ndarray
+        (H, W, 3) RGB.
+
+    Raises
+    ------
+    ShardError
+        There is no shard, or one is damaged.
+    """
+    paths = find_shards(folder)
+    if not paths:
+        raise ShardError(f"{folder} holds no people: make some with `train.py data`.")
+    chosen = np.sort(rng.choice(len(paths), min(count, len(paths)), replace=False))
+    cells: list[NDArray[np.uint8]] = []
+    for k in chosen:
+        view = int(rng.integers(len(Shard.read(paths[k]).views)))
+        (picture,) = read_pictures(paths[k], [view])
+        alpha = picture[..., 3]
+        cells.append(np.concatenate([_panel(picture[..., :3], alpha), _panel(picture[..., 4:7], alpha)], 1))
+    while len(cells) % COLUMNS:
+        cells.append(np.full_like(cells[0], 127))
+    rows = [np.concatenate(cells[k : k + COLUMNS], 1) for k in range(0, len(cells), COLUMNS)]
+    return np.concatenate(rows)

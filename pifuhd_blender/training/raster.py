@@ -189,9 +189,14 @@ class Rasteriser:
         Pixels of a depth map's sides; divides those drawn.
     supersample
         How many times larger it is drawn; the smoothness of edges and the time spent depend on it.
+    skin_inside
+        Whether to draw the skin from within, which shows where one looks into a sleeve, if at all.
     """
 
-    def __init__(self, size: int = 512, depth_size: int = 128, supersample: float = 2) -> None:
+    def __init__(
+        self, size: int = 512, depth_size: int = 128, supersample: float = 2, *, skin_inside: bool = True
+    ) -> None:
+        self._skin_inside = skin_inside
         self.size, self.depth_size = size, depth_size
         self._drawn = drawn = round(size * supersample)
         # Linux servers have no display; elsewhere the platform's own context is the one that works.
@@ -273,7 +278,7 @@ class Rasteriser:
             "second_direction": tuple(lighting.second_direction),
             "second_colour": tuple(lighting.second_colour), "exposure": lighting.exposure,
         })  # fmt: skip
-        self._clear(self._target)
+        self._clear(self._target, hidden="back")
         for part in scene.parts:
             values = {each.name: getattr(part.look, each.name) for each in fields(part.look)}
             _set_uniforms(self._program, values)
@@ -284,21 +289,27 @@ class Rasteriser:
     def render_back(self, scene: Scene, view: View) -> Side:
         """Draw the far side of a scene in the same pixel grid; normals and depth alone."""
         _set_uniforms(self._far_program, _camera(view, -1.0))
-        self._clear(self._far_target)
+        self._clear(self._far_target, hidden="front")
         for part in scene.parts:
             self._draw(part, part.far, self._far_program)
         normal = self._pixels(self._normal)
         return Side(self._shrunk(normal), self._sampled_depth(normal))
 
-    def _clear(self, target: moderngl.Framebuffer) -> None:
+    def _clear(self, target: moderngl.Framebuffer, hidden: str) -> None:
+        """Begin a picture; ``hidden`` is the side of closed surfaces that it can't show."""
         target.use()
         self._context.enable(moderngl.DEPTH_TEST)
+        self._context.cull_face = hidden
         self._context.clear(0.0, 0.0, 0.0, 0.0)
 
     def _draw(self, part: _Part, array: moderngl.VertexArray, program: moderngl.Program) -> None:
         texture = part.piece.texture
         self._textures[texture].use(0)
         _set_uniforms(program, {"alpha_cut": 0.4 if texture.endswith("webp") else 0.0})
+        if part.piece.kind == "skin" and not self._skin_inside:
+            self._context.enable(moderngl.CULL_FACE)
+        else:
+            self._context.disable(moderngl.CULL_FACE)
         array.render()
 
     def _pixels(self, texture: moderngl.Texture) -> NDArray[np.uint8]:

@@ -110,7 +110,8 @@ class ShardWriter:
     def of(cls, assets: Path, *, held_out: bool) -> ShardWriter:
         """From the folder of an asset pack, with a graphics context of its own."""
         poses = PoseLibrary(assets / "poses" / "makehuman_poses.npz")
-        rasteriser = Rasteriser(supersample=HELD_OUT_SUPERSAMPLE if held_out else SUPERSAMPLE)
+        supersample = HELD_OUT_SUPERSAMPLE if held_out else SUPERSAMPLE
+        rasteriser = Rasteriser(supersample=supersample, skin_inside=held_out)
         return cls(AssetPack(assets), poses, rasteriser, held_out)
 
     def write(self, number: int, folder: Path) -> Path:

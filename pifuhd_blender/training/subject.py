@@ -28,6 +28,7 @@ HIDDEN_BODY_INSET = 0.008  # metres; keeps the skin under a garment from poking 
 # Steps and sweeps of the drape; for training folds as deep come in 0.7 of the time
 STEPS, HELD_OUT_STEPS = (16, 6), (20, 7)
 SUBDIVIDE_BELOW = 6000  # vertices; finer garments are left as they are
+SUBDIVIDE_UNDRAPED_BELOW = 1500  # for training; what does not fold needs vertices for shadows alone
 
 __all__ = ["Piece", "Subject", "dress"]
 
@@ -128,7 +129,8 @@ def _wear(
     if _is_cloth(garment):
         if rng.random() < 0.55:
             rest, posed = widen(rest, posed, faces, draw_ease(rng, wide=fitting.varied))
-        if len(rest) < SUBDIVIDE_BELOW:
+        folds = fitting.draped or not fitting.varied
+        if len(rest) < (SUBDIVIDE_BELOW if folds else SUBDIVIDE_UNDRAPED_BELOW):
             finer, finer_texture = subdivide(faces), subdivide(texture_faces)
             rest, posed, weights = finer.extend(rest), finer.extend(posed), finer.extend(weights)
             texture_coordinates = finer_texture.extend(texture_coordinates)

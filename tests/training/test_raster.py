@@ -21,6 +21,15 @@ def rasteriser() -> Rasteriser:
         pytest.skip(f"no OpenGL context on this machine: {error}")
 
 
+def test_without_its_inside_the_skin_looks_the_same(rasteriser: Rasteriser) -> None:
+    """The ball is closed, so that what is left out could never be seen."""
+    outside = Rasteriser(SIZE, 64, skin_inside=False)
+    for back in (False, True):
+        whole, culled = (_rendered(each, back=back) for each in (rasteriser, outside))
+        assert np.array_equal(whole.normal, culled.normal)
+        assert np.array_equal(whole.depth, culled.depth, equal_nan=True)
+
+
 def _rendered(rasteriser: Rasteriser, *, back: bool) -> Picture | Side:
     subject = ball_subject()
     count = len(subject.pieces[0].vertices)

@@ -79,9 +79,7 @@ def _table(results: list[dict[str, Any]], terms: dict[str, Any]) -> str:
     looking = [r["figures"]["all"] for r in results if ROWS[r["row"]].normals == "predicted"]
     if looking:
         front, back = (looking[0][f"{side}_degrees_mean"] for side in ("front", "back"))
-        note += (
-            f" The normals predicted for them are off by {front:.1f} (front) and {back:.1f} degrees (back)."
-        )
+        note += f" The predicted normals are off by {front:.1f} (front) and {back:.1f} degrees (back)."
     if len(alike) > 1:
         note += " **Not all rows had the same terms: see their `result.json`.**"
     ranking = "By mean P2S, best first: " + ", ".join(f"`{result['row']}`" for result in order) + "."

@@ -41,7 +41,7 @@ __all__ = ["UnreadableWeights", "WeightsFile", "load_model", "open_weights", "sa
 
 METADATA_CONFIG = "pifuhd_config"
 METADATA_PARTS = "pifuhd_parts"
-COPIED_AT_ONCE = 2**27  # bytes; small beside a model, large beside the milliseconds that opening takes
+MAPPED_AT_ONCE = 2**27  # bytes; small beside a model, large beside the milliseconds that opening takes
 
 
 def load_model(path: Path | str, device: torch.device | str = "cpu") -> MultiLevelPIFu:
@@ -173,19 +173,19 @@ class _SafetensorsFile:
         prefix = f"{part}."
         with self._open() as file:
             keys = [key for key in file.keys() if key.startswith(prefix)]  # noqa: SIM118  not a dict
-            if all(file.get_slice(key).get_dtype() == "F32" for key in keys):
-                return {key[len(prefix) :]: file.get_tensor(key) for key in keys}
-        # What is copied anyway is read by groups, each from a map of its own, so that pages already copied go
+            mapped = all(file.get_slice(key).get_dtype() == "F32" for key in keys)
+        # By groups, each from a map of its own: pages of what was copied, or is freed later, go with the map
         state: dict[str, Tensor] = {}
         while keys:
             taken = 0
             with self._open() as file:
-                while keys and taken < COPIED_AT_ONCE:
+                while keys and taken < MAPPED_AT_ONCE:
                     key = keys.pop()
                     stored = file.get_tensor(key)
                     tensor = computable(stored)
-                    # one tensor left as it is would hold the whole map
-                    state[key[len(prefix) :]] = stored.clone() if tensor is stored else tensor
+                    # one tensor left as it is would hold the whole map of those that were copied
+                    copied = tensor is stored and not mapped
+                    state[key[len(prefix) :]] = stored.clone() if copied else tensor
                     taken += tensor.nbytes
         return state
 

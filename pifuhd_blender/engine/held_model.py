@@ -76,12 +76,18 @@ class HeldModel:
         """Whether the networks are of the official size, judged by the file before it is opened."""
         return self.path.stat().st_size > _HEAVY_BYTES
 
+    def stays(self, part: Part) -> bool:
+        """Whether a part is so small that loading it again would cost more than keeping it."""
+        if self._model is None:
+            return False
+        weights = sum(p.numel() * p.element_size() for p in self._model.part(part).parameters())
+        return weights <= _KEPT_BYTES
+
     def leave(self, part: Part, *, always: bool = False) -> None:
-        """Free a part whose stage is done, unless it is so small that loading it again would cost more."""
+        """Free a part whose stage is done, unless it stays."""
         if self._model is None or part not in self._model.parts:
             return
-        weights = sum(p.numel() * p.element_size() for p in self._model.part(part).parameters())
-        if always or weights > _KEPT_BYTES:
+        if always or not self.stays(part):
             self._model.release(part)
             free_cached_memory(str(self._model.device))
 

@@ -15,12 +15,13 @@ from __future__ import annotations
 from typing import Literal, NamedTuple, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .errors import EngineError
 from .model_config import CONFIGS, HourglassConfig, LevelConfig, ModelConfig, Pix2PixHDConfig, UNetConfig
 from .model_parts import Level
+from .networks.generator import GeneratorPair, GlobalGenerator
 from .networks.mlp import OccupancyMLP
 from .normal_scales import join_scales
 from .parted_model import PartedModel
@@ -66,7 +67,7 @@ class PointLogits(NamedTuple):
 class MultiLevelPIFu(PartedModel):
     """A model as a config says; its parts come and go one by one (:class:`.parted_model.PartedModel`)."""
 
-    def normals(self, image: Tensor, matte: Tensor) -> tuple[Tensor, Tensor]:
+    def normals(self, image: Tensor, matte: Tensor, *, leave: bool = False) -> tuple[Tensor, Tensor]:
         """Normal maps of the front and of the back, both in the picture's pixel grid.
 
         Parameters
@@ -75,6 +76,9 @@ class MultiLevelPIFu(PartedModel):
             (B, 3, S, S) in [-1, 1], RGB, grey (0) outside the matte; S is 512 for the shipped configs.
         matte : Tensor
             (B, 1, S, S) in [0, 1]. The official nets do not look at it.
+        leave : bool
+            Whether to free the weights when they are done with; of two nets each in its turn, so that memory
+            never holds both.
 
         Returns
         -------
@@ -84,9 +88,14 @@ class MultiLevelPIFu(PartedModel):
         """
         nets = self.part("normals")
         if isinstance(self.config.normals, Pix2PixHDConfig):
+            pair = cast("GeneratorPair", nets)
             with self._convolving("normals"):
-                front, back = nets(image)
-            return front.float(), back.float()
+                front = pair.front(image).float()
+                if leave:
+                    self.release("normals")
+                    pair.front = cast("GlobalGenerator", nn.Identity())
+                back = pair.back(image).float()
+            return front, back
         config, size = self.config.normals, image.shape[-1]
 
         def seen_at(side: int) -> list[Tensor]:
@@ -96,7 +105,9 @@ class MultiLevelPIFu(PartedModel):
         sides = seen_at(config.input_size)
         if config.input_size < config.detail_size <= size:
             pairs = zip(sides, seen_at(config.detail_size), strict=True)
-            sides = [join_scales(*pair, matte, config.detail_cells) for pair in pairs]
+            sides = [join_scales(*both, matte, config.detail_cells) for both in pairs]
+        if leave:
+            self.release("normals")
         front, back = (F.normalize(side, dim=1) * (matte > 0) for side in sides)
         return front, back
 

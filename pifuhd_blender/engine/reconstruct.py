@@ -267,9 +267,10 @@ class _Run:
             )
         )
         with self._stage("normals", "Seeing front and back") as progress:
+            leave = self.effort.chunk_scale < 1 or not self.held.stays("normals")
             with self._network(model, "normals", progress):
-                front, back = model.normals(image, matte)
-            self._leave("normals")
+                front, back = model.normals(image, matte, leave=leave)
+            free_cached_memory(self.effort.device)
         with self._stage("features", "Understanding the picture") as progress:
             has_fine = model.config.fine is not None
             middle = 0.4 if has_fine else 1.0

@@ -82,6 +82,7 @@ def winograd(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     b, c, high, wide = x.shape
     out = len(weight)
     rows, columns = (high - 2) // _TILE, (wide - 2) // _TILE
+    x = x.contiguous()  # a channel's pixels together, because each is a row of the products
     tiles = x.unfold(2, _REACH, _TILE).unfold(3, _REACH, _TILE)  # (B, C, rows, columns, 4, 4)
     tiles = tiles.permute(4, 5, 1, 0, 2, 3).reshape(_REACH**2, -1)  # (16, C B rows columns)
     inputs = (of_input @ tiles).view(_REACH**2, c, -1)

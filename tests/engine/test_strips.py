@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from pifuhd_blender.engine.networks import strips
 from pifuhd_blender.engine.networks.hourglass import HourglassFilter, ResidualBlock
-from pifuhd_blender.engine.networks.strips import convolved
+from pifuhd_blender.engine.networks.strips import ChannelSums, add_enlarged, convolved
 
 TOLERANCE = 2e-5  # float32 sums in another order
 
@@ -55,6 +55,26 @@ def test_a_kernel_of_one_pixel_may_write_over_its_input() -> None:
         result = convolved(x, conv, into=x)
     assert result is x
     torch.testing.assert_close(x, expected, rtol=0, atol=TOLERANCE)
+
+
+def test_what_a_convolution_counts_is_what_the_next_norm_would_count_itself() -> None:
+    x, conv = map_of_noise(16, batch=2), nn.Conv2d(16, 32, 3, padding=1)
+    with torch.inference_mode():
+        counted = ChannelSums(torch.empty(2, 32, 20, 12))
+        result = convolved(x, conv, after=counted)
+        groups = result.reshape(2, 8, -1)
+        mean, variance = counted.group_moments(8)
+    for moments in (mean, variance):
+        assert moments.shape == (2, 32)
+    torch.testing.assert_close(mean[:, ::4], groups.mean(2), rtol=0, atol=TOLERANCE)
+    torch.testing.assert_close(variance[:, ::4], groups.var(2, correction=0), rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("size", [(4, 5), (20, 48)])
+def test_enlarging_by_products_equals_torchs_bicubic(size: tuple[int, int]) -> None:
+    small, x = map_of_noise(7, *size, batch=2), map_of_noise(7, 2 * size[0], 2 * size[1], batch=2)
+    expected = x + F.interpolate(small, scale_factor=2, mode="bicubic", align_corners=True)
+    torch.testing.assert_close(add_enlarged(x, small), expected, rtol=0, atol=TOLERANCE)
 
 
 @pytest.mark.parametrize("channels", [(64, 128), (128, 128)])

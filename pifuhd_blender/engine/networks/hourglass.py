@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .strips import convolved, empty_map, in_strips
+from .strips import ChannelSums, add_enlarged, convolved, empty_map, in_strips
 
 __all__ = ["Hourglass", "HourglassFilter", "HourglassStack", "ResidualBlock"]
 
@@ -64,16 +64,17 @@ class ResidualBlock(nn.Module):
 
     def _in_strips(self, x: Tensor) -> Tensor:
         """The same, with the result as the only whole map that is made."""
-        convolutions = (self.conv1, self.conv2, self.conv3)
-        result = empty_map(x, sum(conv.out_channels for conv in convolutions))
-        before, place = x, 0
-        for norm, conv in zip((self.bn1, self.bn2, self.bn3), convolutions, strict=True):
-            part = result[:, place : place + conv.out_channels]
-            before = convolved(before, conv, norm, into=part)
-            place += conv.out_channels
+        widths = [conv.out_channels for conv in (self.conv1, self.conv2, self.conv3)]
+        result = empty_map(x, sum(widths))
+        sums = ChannelSums.of(x)
+        p, q, r = result.split(widths, 1)
+        of_p, of_q = ChannelSums(p), ChannelSums(q)
+        convolved(x, self.conv1, self.bn1, sums, p, of_p)
+        convolved(p, self.conv2, self.bn2, of_p, q, of_q)
+        convolved(q, self.conv3, self.bn3, of_q, r)
         if isinstance(self.shortcut, nn.Sequential):
             norm, _, project = self.shortcut
-            x = convolved(x, cast("nn.Conv2d", project), norm)
+            x = convolved(x, cast("nn.Conv2d", project), norm, sums)
         return result.add_(x)
 
 
@@ -104,10 +105,11 @@ class Hourglass(nn.Module):
         below = self.enter[name](F.avg_pool2d(x, 2))  # (B, C, H/2, W/2)
         below = self._level(level - 1, below) if level > 1 else self.bottom(below)
         below = self.leave[name](below)
-        # Corners aligned, also in the official coarse level: the weights were trained with this shift.
-        below = F.interpolate(below, scale_factor=2, mode="bicubic", align_corners=True)
         beside = self.beside[name](x)
-        return beside.add_(below) if in_strips(x) else beside + below
+        if in_strips(x):
+            return add_enlarged(beside, below)
+        # Corners aligned, also in the official coarse level: the weights were trained with this shift.
+        return beside + F.interpolate(below, scale_factor=2, mode="bicubic", align_corners=True)
 
 
 class HourglassStack(nn.Module):
@@ -129,9 +131,10 @@ class HourglassStack(nn.Module):
         """(B, 256, h, w) to the features (B, features, h, w) and the running map of the next stack."""
         top = self.top(self.hourglass(running))
         if in_strips(running):
-            top = convolved(top, self.conv, into=top)
+            sums = ChannelSums(top)
+            top = convolved(top, self.conv, into=top, after=sums)
             if self.last:
-                return convolved(top, self.output, self.norm), running
+                return convolved(top, self.output, self.norm, sums), running
         else:
             top = self.conv(top)
         hidden = F.relu(self.norm(top))

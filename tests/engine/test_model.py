@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import dataclasses
+import weakref
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from pifuhd_blender.engine.errors import EngineError
 from pifuhd_blender.engine.model import CoarseFeatures, FineFeatures, MultiLevelPIFu
 from pifuhd_blender.engine.model_config import CONFIGS
 from pifuhd_blender.engine.model_parts import build_part
+from pifuhd_blender.engine.networks.generator import GeneratorPair
 from tests.engine.narrow_model import NARROW
 from tests.engine.official_fixtures import SMALL, load_fixture, official_contents, write_official
 
@@ -209,6 +212,21 @@ def test_a_released_part_comes_back_from_the_source(official: MultiLevelPIFu) ->
         second = official.normals(image, matte)
     assert torch.equal(first[0], second[0])
     assert not official.part("normals").training
+
+
+def test_nets_that_leave_do_so_one_by_one_and_answer_the_same(official: MultiLevelPIFu) -> None:
+    image, matte = torch.from_numpy(ARRAYS["image_small"]), torch.ones(1, 1, 64, 64)
+    there: list[bool] = []
+    with torch.inference_mode():
+        expected = official.normals(image, matte)
+        pair = cast("GeneratorPair", official.part("normals"))
+        front = weakref.ref(pair.front)
+        pair.back.register_forward_pre_hook(lambda *_: there.append(front() is not None))
+        found = official.normals(image, matte, leave=True)
+    assert there == [False]
+    assert "normals" not in official.parts
+    for side, plain in zip(found, expected, strict=True):
+        torch.testing.assert_close(side, plain, rtol=0, atol=0)
 
 
 def test_a_released_part_without_source_is_named(narrow: MultiLevelPIFu) -> None:

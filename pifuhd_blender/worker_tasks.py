@@ -243,7 +243,7 @@ def _convert(job: Job) -> Answer:
     sha256 = _sha256(source, job)
     job.progress("convert", 0.4, "Writing it as safetensors")
     dtype = torch.float16 if job.request["half"] else torch.float32
-    save_weights(target, weights.config, weights, dtype=dtype)
+    save_weights(target, weights.config, weights, dtype=dtype, origin=sha256)
     if job.cancelled():
         target.unlink(missing_ok=True)
         raise Cancelled

@@ -11,6 +11,7 @@ any format. Exit status: 0 when the file was written, 2 when the input is no goo
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import subprocess
 import sys
@@ -86,7 +87,10 @@ def convert(source: Path, target: Path, *, half: bool, official: ModelConfig | N
         raise UnusableInput("the output is the input itself; name another file with -o.")
     start = time.perf_counter()
     weights = open_weights(source, official or CONFIGS["official"])
-    save_weights(target, weights.config, weights, dtype=torch.float16 if half else torch.float32)
+    with source.open("rb") as file:
+        origin = hashlib.file_digest(file, "sha256").hexdigest()
+    dtype = torch.float16 if half else torch.float32
+    save_weights(target, weights.config, weights, dtype=dtype, origin=origin)
     print(f"{source.name} became {target} in {time.perf_counter() - start:.1f} s.")
 
 

@@ -215,6 +215,7 @@ def test_an_official_file_is_checked_and_written_as_safetensors(
     assert json.dumps(data)
     assert data["sha256"] == hashlib.sha256(source.read_bytes()).hexdigest()
     assert open_weights(target).config.name == SMALL.name
+    assert open_weights(target).origin == data["sha256"]
     assert data["bytes"] == target.stat().st_size
     assert job.told[-1][1] <= 1.0
 

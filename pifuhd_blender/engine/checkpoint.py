@@ -41,6 +41,7 @@ __all__ = ["UnreadableWeights", "WeightsFile", "load_model", "open_weights", "sa
 
 METADATA_CONFIG = "pifuhd_config"
 METADATA_PARTS = "pifuhd_parts"
+METADATA_ORIGIN = "pifuhd_converted_from_sha256"
 MAPPED_AT_ONCE = 2**27  # bytes; small beside a model, large beside the milliseconds that opening takes
 
 
@@ -105,6 +106,7 @@ def save_weights(
     *,
     parts: Collection[Part] = PARTS,
     dtype: torch.dtype = torch.float32,
+    origin: str = "",
 ) -> None:
     """Write our ``.safetensors``; the file alone says which model it is.
 
@@ -122,6 +124,9 @@ def save_weights(
         What to write, e.g. only the coarse level while the fine one waits for its training.
     dtype : torch.dtype
         float32 or float16, of what has two dimensions and more.
+    origin : str
+        sha256 of the file that the weights were converted from: it names the model from then on, so that
+        nobody has to read 1.5 GB for its name.
     """
     path = Path(path)
     if config.fine is None or "fine" not in parts:
@@ -137,6 +142,8 @@ def save_weights(
             small = tensor.ndim < 2 or not tensor.is_floating_point()
             tensors[f"{part}.{key}"] = (tensor if small else tensor.to(dtype)).contiguous()
     metadata = {METADATA_CONFIG: config.to_json(), METADATA_PARTS: ",".join(present)}
+    if origin:
+        metadata[METADATA_ORIGIN] = origin
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(path.name + ".part")
     try:
@@ -162,6 +169,7 @@ class _SafetensorsFile:
                     "from the official file, or pick another one."
                 )
             self.config = ModelConfig.from_json(metadata[METADATA_CONFIG])
+            self.origin = metadata.get(METADATA_ORIGIN, "")
             named = metadata.get(METADATA_PARTS, ",".join(PARTS)).split(",")
             found: Shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118  not a dict
         self.parts = parts_of(self.config, named)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from .checkpoint import load_model
+from .checkpoint import open_weights
 from .device import free_cached_memory, precision_for
 from .errors import Cancelled, EngineError
 from .interruption import Asked
@@ -50,7 +50,8 @@ class HeldModel:
             )
         self.name = "compact" if model == "compact" else self.path.name
         self.sha256 = ""
-        """Of the file, in hexadecimal; known once it was opened."""
+        """Of the file, or of the one that it says it was converted from, in hexadecimal; known once it was
+        opened."""
         self._model: MultiLevelPIFu | None = None
 
     def opened(self, device: str, asked: Asked) -> MultiLevelPIFu:
@@ -63,10 +64,11 @@ class HeldModel:
         EngineError
             The file is no good.
         """
-        if not self.sha256:
-            self.sha256 = _sha256(self.path, asked)
         if self._model is None:
-            self._model = load_model(self.path).place(device, precision_for(device))
+            weights = open_weights(self.path)
+            self.sha256 = self.sha256 or weights.origin or _sha256(self.path, asked)
+            model = MultiLevelPIFu(weights.config, source=weights).eval()
+            self._model = model.place(device, precision_for(device))
         elif self._model.device != torch.device(device):
             self._model.place(device, precision_for(device))
         return self._model

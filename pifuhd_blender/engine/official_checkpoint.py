@@ -77,6 +77,7 @@ class OfficialFile:
 
     def __init__(self, path: Path, config: ModelConfig, *, mapped: bool) -> None:
         self.path = path
+        self.origin = ""
         self.mapped = mapped
         top = self._read()
         tensors = _model_state(path, top)

@@ -44,6 +44,7 @@ class Result:
     warnings : tuple of str
         Sentences.
     model_name, model_sha256 : str
+        The latter of the model's file, or of the one that it was converted from.
     device : str
         Where it was computed in the end.
     settings : Settings

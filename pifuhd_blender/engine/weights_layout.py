@@ -48,6 +48,8 @@ class WeightsFile(PartSource, Protocol):
 
     config: ModelConfig
     parts: tuple[Part, ...]
+    origin: str
+    """sha256 of the file that it was converted from; empty when it was not, or does not say."""
 
 
 def parts_of(config: ModelConfig, named: Iterable[str]) -> tuple[Part, ...]:

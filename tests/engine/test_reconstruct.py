@@ -22,7 +22,7 @@ from torch import Tensor
 from pifuhd_blender.engine import held_model
 from pifuhd_blender.engine import reconstruct as module
 from pifuhd_blender.engine.camera import frame_person
-from pifuhd_blender.engine.checkpoint import load_model, save_weights
+from pifuhd_blender.engine.checkpoint import open_weights, save_weights
 from pifuhd_blender.engine.column_query import ColumnQuery
 from pifuhd_blender.engine.errors import Cancelled, EngineError, UnusableInput
 from pifuhd_blender.engine.matting import find_matte
@@ -32,6 +32,7 @@ from pifuhd_blender.engine.photo import load_photo
 from pifuhd_blender.engine.reconstruct import Reconstructor
 from pifuhd_blender.engine.result import Result
 from pifuhd_blender.engine.settings import Settings
+from pifuhd_blender.engine.weights_layout import WeightsFile
 from tests.body_field import CAPSULES, occupancy
 from tests.engine.narrow_model import NARROW
 from tests.engine.official_fixtures import SMALL
@@ -162,17 +163,28 @@ def test_the_model_is_opened_once_for_many_photos(
 ) -> None:
     opened: list[Path] = []
 
-    def load(path: Path) -> MultiLevelPIFu:
+    def open_(path: Path) -> WeightsFile:
         opened.append(path)
-        return load_model(path)
+        return open_weights(path)
 
-    monkeypatch.setattr(held_model, "load_model", load)
+    monkeypatch.setattr(held_model, "open_weights", open_)
 
     first = reconstructor.reconstruct(photo, DRAFT)
     second = reconstructor.reconstruct(load_photo(photo), DRAFT)
 
     assert len(opened) == 1
     np.testing.assert_array_equal(first.mesh.vertices, second.mesh.vertices)
+
+
+def test_a_converted_model_goes_by_the_file_it_was_made_from(weights: Path, tmp_path: Path) -> None:
+    opened = open_weights(weights)
+    converted = tmp_path / "converted.safetensors"
+    save_weights(converted, opened.config, opened, parts=opened.parts, origin="5" * 64)
+    held = held_model.HeldModel(converted)
+
+    held.opened("cpu", lambda: True)  # whoever wants to stop is asked when the whole file is read
+
+    assert held.sha256 == "5" * 64
 
 
 @pytest.mark.usefixtures("body")

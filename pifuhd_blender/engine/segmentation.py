@@ -11,6 +11,7 @@ once) over 0.93 (its box once) to 0.96.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -41,7 +42,7 @@ class PersonNet:
     Parameters
     ----------
     cancelled
-        Asked before each of its runs (some 20 ms); when true, `Cancelled` is raised.
+        Asked before each window (some 20 ms); when true, `Cancelled` is raised.
 
     Raises
     ------
@@ -53,11 +54,14 @@ class PersonNet:
         self._cancelled = cancelled
         try:
             # From memory: OpenCV can't open paths beyond ASCII on Windows
-            self._net = cv2.dnn.readNetFromTFLite(np.fromfile(MODEL, np.uint8))
+            stored = np.fromfile(MODEL, np.uint8)
+            self._net, self._other_net = (cv2.dnn.readNetFromTFLite(stored) for _ in range(2))
         except (OSError, cv2.error) as error:
             raise EngineError(
                 f"{MODEL.name}, which finds people in photos, is missing or damaged; reinstall the add-on."
             ) from error
+        # The network is too small to keep two cores busy by itself: the mirror image is looked at beside
+        self._beside = ThreadPoolExecutor(1, "mirror")
 
     def search(self, image: RGB) -> Map:
         """Look at a whole picture once: probability of a person, (H, W, 3) to (H, W)."""
@@ -107,18 +111,20 @@ class PersonNet:
 
     def _probability(self, image: RGB) -> Map:
         """Run the network on a picture and its mirror image; both averaged at the picture's size."""
+        if self._cancelled is not None and self._cancelled():
+            raise Cancelled
         shrinks = min(image.shape[:2]) > SIDE
         small = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
         planes = small.astype(np.float32).transpose(2, 0, 1)[None] / np.float32(255)  # 1, 3, 256, 256
-        both = (self._run(planes) + self._run(planes[..., ::-1])[:, ::-1]) / 2
+        mirrored = self._beside.submit(_run, self._other_net, planes[..., ::-1])
+        both = (_run(self._net, planes) + mirrored.result()[:, ::-1]) / 2
         size = (image.shape[1], image.shape[0])
         return np.asarray(cv2.resize(both, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
-    def _run(self, planes: Map) -> Map:
-        if self._cancelled is not None and self._cancelled():
-            raise Cancelled
-        self._net.setInput(np.ascontiguousarray(planes))
-        return np.array(self._net.forward()[0, 0], np.float32)
+
+def _run(net: cv2.dnn.Net, planes: Map) -> Map:
+    net.setInput(np.ascontiguousarray(planes))
+    return np.array(net.forward()[0, 0], np.float32)
 
 
 def _centred(body: Box, width: float, height: float) -> Box:

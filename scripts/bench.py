@@ -81,14 +81,14 @@ class _CpuClock:
         from pifuhd_blender.engine.progress import Fraction, Stages
 
         self.seconds: dict[str, float] = {}
-        stage = Stages.stage
+        stage, clock = Stages.stage, self
 
         @contextlib.contextmanager
-        def measured(stages: Stages, name: str, words: str) -> Generator[Fraction]:
+        def measured(self: Stages, name: str, words: str) -> Generator[Fraction]:
             start = time.process_time()
-            with stage(stages, name, words) as progress:
+            with stage(self, name, words) as progress:
                 yield progress
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.process_time() - start
+            clock.seconds[name] = clock.seconds.get(name, 0.0) + time.process_time() - start
 
         Stages.stage = measured
 
@@ -121,7 +121,7 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Reconstruct in this process, once cold and then warm."""
     import torch
 
-    from pifuhd_blender.engine.reconstruct import Reconstructor, Settings
+    from pifuhd_blender.engine.reconstruct import Reconstructor, Result, Settings
 
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
@@ -132,7 +132,7 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
     settings = Settings(resolution=arguments.resolution[0])
     seconds: list[dict[str, float]] = []
     cpu: list[dict[str, float]] = []
-    peaks: list[float] = []
+    runs: list[Result] = []
     for _ in range(arguments.runs):
         clock.seconds = {}
         answered = body.seconds if body else 0.0
@@ -144,20 +144,21 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
                 times[stage] -= spent
         seconds.append(run.seconds)
         cpu.append(clock.seconds)
-        peaks.append(run.peak_memory_mb)
+        runs.append(run)
+    last = runs[-1]
     return {
         "model": model,
         "resolution": arguments.resolution[0],
-        "device": run.device,
-        "card": torch.cuda.get_device_name() if run.device.startswith("cuda") else None,
+        "device": last.device,
+        "card": torch.cuda.get_device_name() if last.device.startswith("cuda") else None,
         "threads": torch.get_num_threads(),
         "seconds": seconds,
         "cpu_seconds": cpu,
-        "peak_memory_mb": max(peaks),
-        "peak_device_memory_mb": run.peak_device_memory_mb,
-        "points_evaluated": run.evaluations,
-        "vertices": len(run.mesh.vertices),
-        "warnings": list(run.warnings),
+        "peak_memory_mb": max(run.peak_memory_mb for run in runs),
+        "peak_device_memory_mb": last.peak_device_memory_mb,
+        "points_evaluated": last.evaluations,
+        "vertices": len(last.mesh.vertices),
+        "warnings": list(last.warnings),
     }
 
 

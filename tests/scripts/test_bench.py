@@ -11,7 +11,7 @@ import pytest
 
 import bench
 
-FILLS = "import sys, time; text = b'x' * 200_000_000; print(sys.argv[1:]); open(sys.argv[2], 'w').close()"
+FILLS = "import sys, time; text = b'x' * 700_000_000; print(sys.argv[1:]); open(sys.argv[2], 'w').close()"
 
 
 def arguments(tmp_path: Path, program: str) -> argparse.Namespace:
@@ -26,7 +26,8 @@ def test_a_reference_runs_in_its_folder_and_its_time_and_memory_are_its_own(tmp_
     assert figures["resolution"] == 256
     assert 0 < figures["cpu_seconds"] <= 16 * figures["seconds"]
     if sys.platform != "win32":
-        assert 200 < figures["peak_memory_mb"] < 400
+        # more than this process has, whose size Linux counts for a child until it has begun
+        assert 700 < figures["peak_memory_mb"] < 900
 
 
 def test_a_reference_that_fails_is_no_figure(tmp_path: Path) -> None:

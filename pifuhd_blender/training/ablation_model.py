@@ -52,12 +52,12 @@ class RowModel(MultiLevelPIFu):
         if self.config.fine is not None:
             self.parts["fine"] = _RowLevel(self.config.fine, channels, 0)
 
-    def normals(self, image: Tensor, matte: Tensor) -> tuple[Tensor, Tensor]:
+    def normals(self, image: Tensor, matte: Tensor, *, leave: bool = False) -> tuple[Tensor, Tensor]:
         """As the engine's, of pictures as large as in training; zeros where no predictions are looked at."""
         if self.row.normals != "predicted":
             return torch.zeros_like(image), torch.zeros_like(image)
         full, seen = image.shape[-1], min(image.shape[-1], self.size.normal_pixels)
-        front, back = super().normals(self._resized(image, seen), self._resized(matte, seen))
+        front, back = super().normals(self._resized(image, seen), self._resized(matte, seen), leave=leave)
         return self._resized(front, full), self._resized(back, full)
 
     def coarse_features(self, image: Tensor, matte: Tensor, front: Tensor, back: Tensor) -> CoarseFeatures:  # noqa: ARG002  the matte is not looked at

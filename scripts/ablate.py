@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     """Run the rows; 0 when all are finished, 2 when what was given is no good."""
+    arguments = _parser().parse_args()
     python = ensure_environment("develop")
     if Path(sys.prefix).resolve() != python.parent.parent.resolve():
         return replace_process(python, [__file__, *sys.argv[1:]])
@@ -56,7 +57,6 @@ def main() -> int:
     from pifuhd_blender.training.ablation import AblationError
     from pifuhd_blender.training.shard_file import ShardError
 
-    arguments = _parser().parse_args()
     try:
         _ablate(arguments)
     except (AblationError, EngineError, ShardError) as error:

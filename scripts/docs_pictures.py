@@ -31,12 +31,12 @@ PANEL_HEIGHT = 530  # pixels of the sidebar that say something
 
 def main() -> int:
     """Make all of them; 0 when they are there."""
-    if not here_is_enough():
-        return replace_process(ensure_environment("run"), [__file__, *sys.argv[1:]])
     parser = argparse.ArgumentParser(description="Make the README's pictures anew.")
     parser.add_argument("--tools", type=Path, required=True, help="folder of run-gui-blender")
     parser.add_argument("--blender", type=Path, required=True, help="folder that setup-gui-blender made")
     options = parser.parse_args()
+    if not here_is_enough():
+        return replace_process(ensure_environment("run"), [__file__, *sys.argv[1:]])
     with tempfile.TemporaryDirectory(prefix="pifuhd_docs_") as made:
         work = Path(made)
         if status := _take(options.tools.resolve(), options.blender.resolve(), work):

@@ -51,13 +51,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     """Evaluate; 0 when all people were measured, 2 when the model or the people are no good."""
+    arguments = _parser().parse_args()
     python = ensure_environment("develop")
     if Path(sys.prefix).resolve() != python.parent.parent.resolve():
         return replace_process(python, [__file__, *sys.argv[1:]])
     from pifuhd_blender.engine.errors import EngineError
     from pifuhd_blender.training.shard_file import ShardError
 
-    arguments = _parser().parse_args()
     try:
         _evaluate(arguments)
     except (ShardError, EngineError) as error:
@@ -73,6 +73,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     from pifuhd_blender.engine.checkpoint import load_model
     from pifuhd_blender.training.contact_sheet import ContactSheet
     from pifuhd_blender.training.evaluate import evaluate_people, summary
+    from pifuhd_blender.training.shard_file import ShardError
 
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
@@ -84,6 +85,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         shown=sheet.add if arguments.sheet else None,
     )  # fmt: skip
     results = list(tqdm(found, unit="view"))
+    if not results:
+        raise ShardError(f"There are no people in {arguments.data}; make some with train.py data --held-out.")
     table = summary(results)
     _show(table)
     if arguments.report:

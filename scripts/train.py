@@ -107,6 +107,7 @@ def _sheet(arguments: argparse.Namespace) -> None:
 def _run(arguments: argparse.Namespace) -> None:
     import torch
 
+    from pifuhd_blender.engine.errors import EngineError
     from pifuhd_blender.training.run_config import RunConfig
     from pifuhd_blender.training.trainer import Trainer
 
@@ -119,6 +120,9 @@ def _run(arguments: argparse.Namespace) -> None:
     for config_name in arguments.configs:
         path = Path(config_name)
         path = path if path.suffix == ".json" else CONFIGS / f"{config_name}.json"
+        if not path.is_file():
+            known = ", ".join(sorted(other.stem for other in CONFIGS.glob("*.json")))
+            raise EngineError(f"There is no run file {path}; name one, or one of these: {known}.")
         config = RunConfig.read(path)
         torch.set_num_threads(config.threads)
         Trainer(config, arguments.runs / path.stem, arguments.data, torch.device(name)).run()
@@ -138,11 +142,11 @@ def _export(arguments: argparse.Namespace) -> None:
 
 def main() -> int:
     """Run one command; 0 when it did what it says, 2 when what it was given is no good."""
+    arguments = _parser().parse_args()
     python = ensure_environment("develop")
     if Path(sys.prefix).resolve() != python.parent.parent.resolve():
         return replace_process(python, [__file__, *sys.argv[1:]])
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    arguments = _parser().parse_args()
     from pifuhd_blender.engine.errors import EngineError
     from pifuhd_blender.training.assets import AssetError
     from pifuhd_blender.training.shard_file import ShardError

@@ -54,6 +54,10 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--model", default="compact", help="name of the model's config")
     for part in ("normals", "coarse", "fine"):
         export.add_argument(f"--{part}", help="name of the run", required=part != "fine")
+    export.add_argument(
+        "--mix", type=Path, help="weights file to mix in, such as the one that the runs began from"
+    )
+    export.add_argument("--mix-share", type=float, default=0.3, help="of the mix, 0 to 1 (default: 0.3)")
     export.add_argument("-o", "--out", type=Path, required=True)
     return parser
 
@@ -136,7 +140,8 @@ def _export(arguments: argparse.Namespace) -> None:
 
     named: dict[Part, str | None] = {part: getattr(arguments, part) for part in PARTS}
     folders: dict[Part, Path] = {part: arguments.runs / name for part, name in named.items() if name}
-    export_weights(arguments.out, arguments.model, folders, torch.float16)
+    mix = (arguments.mix, arguments.mix_share) if arguments.mix else None
+    export_weights(arguments.out, arguments.model, folders, torch.float16, mix)
     print(f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.1f} MB")
 
 

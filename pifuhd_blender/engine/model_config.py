@@ -189,8 +189,9 @@ _OFFICIAL = ModelConfig(
 
 _COMPACT = ModelConfig(
     name="compact",
-    # The sizes that the shipped weights were trained at; at larger ones they do worse, not better
-    normals=JointConfig(input_size=256),
+    # The sizes that the shipped weights were trained at. The normal net saw crops of twice that scale too: a
+    # second look at it takes 0.2 to 0.6 degrees off held-out people's normals, alone it would add as much
+    normals=JointConfig(input_size=256, detail_size=512),
     coarse=LevelConfig(
         filter=UNetConfig(sharp=8),
         input_size=192,

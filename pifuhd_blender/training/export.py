@@ -7,16 +7,31 @@ import dataclasses
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from ..engine.checkpoint import save_weights
 from ..engine.model import CONFIGS, MultiLevelPIFu
 from ..engine.model_config import ModelConfig, Part
 from .tasks import read_weights
 
-__all__ = ["assemble", "export_weights"]
+__all__ = ["assemble", "export_weights", "mixed"]
 
 
-def assemble(config: ModelConfig, folders: dict[Part, Path]) -> MultiLevelPIFu:
+def mixed(ours: dict[str, Tensor], theirs: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+    """Weights between two of one part, of which ``theirs`` have ``share``; counts of batches are ours.
+
+    Of use between a run and what it began from: after a short run the mean of both often knows strangers
+    better than either (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022).
+    """
+    return {
+        key: torch.lerp(value, theirs[key].to(value.dtype), share) if value.is_floating_point() else value
+        for key, value in ours.items()
+    }
+
+
+def assemble(
+    config: ModelConfig, folders: dict[Part, Path], mix: tuple[Path, float] | None = None
+) -> MultiLevelPIFu:
     """Put trained parts together.
 
     Parameters
@@ -26,6 +41,8 @@ def assemble(config: ModelConfig, folders: dict[Part, Path]) -> MultiLevelPIFu:
     folders
         Folder of the run of each part, with its ``weights.pt``, or a weights file to take it from;
         without a fine one the model has no fine level.
+    mix
+        A weights file and the share that every part takes from it, see :func:`mixed`.
 
     Returns
     -------
@@ -37,11 +54,20 @@ def assemble(config: ModelConfig, folders: dict[Part, Path]) -> MultiLevelPIFu:
     model = MultiLevelPIFu(config)
     for part, source in folders.items():
         file = source if source.suffix == ".safetensors" else source / "weights.pt"
-        model.part(part).load_state_dict(read_weights(file, part))
+        weights = read_weights(file, part)
+        if mix is not None:
+            weights = mixed(weights, read_weights(mix[0], part), mix[1])
+        model.part(part).load_state_dict(weights)
     return model.eval()
 
 
-def export_weights(path: Path, name: str, folders: dict[Part, Path], dtype: torch.dtype) -> None:
+def export_weights(
+    path: Path,
+    name: str,
+    folders: dict[Part, Path],
+    dtype: torch.dtype,
+    mix: tuple[Path, float] | None = None,
+) -> None:
     """Write a weights file.
 
     Parameters
@@ -50,10 +76,10 @@ def export_weights(path: Path, name: str, folders: dict[Part, Path], dtype: torc
         Of the ``.safetensors`` file.
     name
         Of a config in ``CONFIGS``.
-    folders
+    folders, mix
         As :func:`assemble` takes them.
     dtype
         In which the weights are stored.
     """
-    model = assemble(CONFIGS[name], folders)
+    model = assemble(CONFIGS[name], folders, mix)
     save_weights(path, model.config, model, parts=tuple(folders), dtype=dtype)

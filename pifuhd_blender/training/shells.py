@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from ..engine.mesh import face_crosses
 from .geometry import Faces, Points
 
-__all__ = ["Shell", "band", "box", "reach", "reach_along", "tube"]
+__all__ = ["Shell", "band", "box", "joined", "reach", "reach_along", "tube"]
 
 Shell = tuple[Points, Faces]
 """Vertices (n, 3) metres, and faces (m, 3)."""
@@ -52,6 +52,13 @@ def tube(rings: Points, *, closed: bool = False) -> Shell:
     joined = np.concatenate(faces).astype(np.int32)
     volume = np.einsum("mc,mc->", face_crosses(vertices, joined), vertices[joined[:, 0]] - vertices.mean(0))
     return vertices, joined if volume > 0 else joined[:, ::-1]
+
+
+def joined(shells: list[Shell]) -> Shell:
+    """Several surfaces as one, each as it is."""
+    offsets = np.cumsum([0, *(len(vertices) for vertices, _ in shells[:-1])])
+    faces = [faces + start for (_, faces), start in zip(shells, offsets, strict=True)]
+    return np.concatenate([vertices for vertices, _ in shells]), np.concatenate(faces).astype(np.int32)
 
 
 def band(path: Points, outward: Points, width: float, thickness: float, *, closed: bool = False) -> Shell:

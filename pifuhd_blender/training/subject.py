@@ -20,7 +20,7 @@ from .geometry import Faces, Points, subdivide, vertex_normals
 from .hands import clear_of_body
 from .headwear import HEADWEAR, make_headwear
 from .layers import gap_between, layer_of, lifted
-from .shells import Shell
+from .shells import Shell, joined
 from .tailor import Cut, LimbAxes, draw_cuts, draw_ease, restyle, shorten, uncovered, widen
 from .wardrobe import STIFF, Person
 
@@ -182,14 +182,11 @@ def _with_accessories(
         for piece, limb in zip(worn, limbs, strict=True)
         if piece.kind == "clothes" and not any(word in piece.name for word in STIFF)
     ]
-    armless = [
-        trimesh.Trimesh(vertices, faces[~np.isin(limb[faces], (1, 2)).any(1)], process=False)
-        for vertices, faces, limb in surfaces
-    ]
+    armless = [(vertices, faces[~np.isin(limb[faces], (1, 2)).any(1)]) for vertices, faces, limb in surfaces]
     turned = fitting.matrices[:, :3, :3]
     joints = np.einsum("bij,bj->bi", turned, fitting.heads) + fitting.matrices[:, :3, 3]
     on = Mannequin(
-        trimesh.util.concatenate(armless), head,
+        trimesh.Trimesh(*joined(armless), process=False), head,
         dict(zip(body.bones, joints, strict=True)), dict(zip(body.bones, turned, strict=True)),
         float(np.ptp(collider.rest[bare, 1])) / 1.75,
     )  # fmt: skip
@@ -209,10 +206,7 @@ def _with_accessories(
 
 def _piece_of(name: str, shells: list[Shell]) -> Piece:
     """One piece of several closed surfaces, without a texture of its own."""
-    offsets = np.cumsum([0, *(len(vertices) for vertices, _ in shells[:-1])])
-    vertices = np.concatenate([vertices for vertices, _ in shells])
-    faces = np.concatenate([faces + start for (_, faces), start in zip(shells, offsets, strict=True)])
-    faces = faces.astype(np.int32)
+    vertices, faces = joined(shells)
     nowhere = np.zeros((len(vertices), 2), np.float32)
     return Piece(name, "clothes", vertices, vertices, faces, faces, nowhere, PLAIN_TEXTURE)
 

@@ -13,6 +13,7 @@ import trimesh
 from pifuhd_blender.training.assets import Body
 from pifuhd_blender.training.geometry import rotation
 from pifuhd_blender.training.hands import clear_of_body
+from pifuhd_blender.training.shells import joined
 
 SHOULDER = np.array([0.2, 1.4, 0.0])
 BONES = ["root", "upperarm01.L", "lowerarm01.L", "upperarm01.R", "lowerarm01.R"]
@@ -33,18 +34,18 @@ def body() -> tuple[Body, np.ndarray, np.ndarray, np.ndarray]:
     barrel.apply_translation([0, 0.9, 0])
     parts = [(barrel, 0), *((_limb(start, sign), bone) for sign, bones in ((1, (1, 2)), (-1, (3, 4)))
                             for start, bone in zip((0.0, 0.35), bones, strict=True))]  # fmt: skip
-    whole = trimesh.util.concatenate([mesh for mesh, _ in parts])
+    vertices, faces = joined([(np.asarray(mesh.vertices), np.asarray(mesh.faces)) for mesh, _ in parts])
     owner = np.concatenate([np.full(len(mesh.vertices), bone) for mesh, bone in parts])
     heads = np.array([[0, 0.9, 0], SHOULDER, SHOULDER - [0, 0.35, 0], SHOULDER * [-1, 1, 1],
                       SHOULDER * [-1, 1, 1] - [0, 0.35, 0]])  # fmt: skip
     index = {name: k for k, name in enumerate(BONES)}
     stand_in = SimpleNamespace(
         bones=BONES, index=index, parents=[-1, 0, 1, 0, 3], weights=np.eye(5, dtype=np.float32)[owner],
-        triangles=np.asarray(whole.faces, np.int32), is_skin=np.ones(len(whole.faces), bool),
+        triangles=faces, is_skin=np.ones(len(faces), bool),
     )  # fmt: skip
     stand_in.bone_matrices = lambda heads, pose: Body.bone_matrices(cast("Body", stand_in), heads, pose)
     limb = np.array([0, 1, 1, 2, 2])[owner]
-    return cast("Body", stand_in), np.asarray(whole.vertices), heads, limb
+    return cast("Body", stand_in), vertices, heads, limb
 
 
 def test_a_free_arm_keeps_its_pose(body: tuple[Body, np.ndarray, np.ndarray, np.ndarray]) -> None:

@@ -9,9 +9,9 @@ import trimesh
 from scipy.spatial import KDTree
 
 from pifuhd_blender.training.accessories import ACCESSORIES, Mannequin, make_accessory
-from pifuhd_blender.training.geometry import rotation, sample_surface
+from pifuhd_blender.training.geometry import Points, rotation, sample_surface
 from pifuhd_blender.training.headwear import HEADWEAR, make_headwear
-from pifuhd_blender.training.shells import band, box, reach, tube
+from pifuhd_blender.training.shells import band, box, joined, reach, tube
 
 HEAD = np.array([0.0, 1.6, 0.02])
 
@@ -30,18 +30,23 @@ def mannequin() -> Mannequin:
         trimesh.transformations.rotation_matrix(np.pi / 2, [1, 0, 0])
     )
     neck.apply_translation([0, 1.5, 0])
-    whole = trimesh.util.concatenate([head, neck])
+    whole = _together(head, neck)
     for mesh in (trunk, whole):
         mesh.apply_transform(turn)
     places = {
         "neck01": [0, 1.45, 0], "spine05": [0, 0.95, 0], "spine01": [0, 1.3, 0], "head": [0, 1.51, 0],
         "upperleg01.L": [0.1, 0.9, 0], "upperleg01.R": [-0.1, 0.9, 0],
     }  # fmt: skip
-    joints = {name: turn[:3, :3] @ np.array(place) for name, place in places.items()}
-    turns: dict[str, np.ndarray] = dict.fromkeys(
+    joints: dict[str, Points] = {name: turn[:3, :3] @ np.array(place) for name, place in places.items()}
+    turns: dict[str, Points] = dict.fromkeys(
         ("neck01", "spine01", "spine02", "spine03", "head"), turn[:3, :3]
     )
     return Mannequin(trunk, whole, joints, turns, 1.0)
+
+
+def _together(*meshes: trimesh.Trimesh) -> trimesh.Trimesh:
+    surfaces = joined([(np.asarray(mesh.vertices), np.asarray(mesh.faces)) for mesh in meshes])
+    return trimesh.Trimesh(*surfaces, process=False)
 
 
 def _distance(mesh: trimesh.Trimesh, points: np.ndarray) -> np.ndarray:
@@ -52,14 +57,14 @@ def _distance(mesh: trimesh.Trimesh, points: np.ndarray) -> np.ndarray:
 
 def _closed_outwards(vertices: np.ndarray, faces: np.ndarray) -> bool:
     mesh = trimesh.Trimesh(vertices, faces, process=False)
-    return mesh.is_watertight and mesh.is_winding_consistent and mesh.volume > 0
+    return bool(mesh.is_watertight and mesh.is_winding_consistent and mesh.volume > 0)
 
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", sorted(ACCESSORIES))
 def test_accessories_are_closed_and_touch_the_person(mannequin: Mannequin, name: str, seed: int) -> None:
     shells = make_accessory(name, mannequin, np.random.default_rng(seed))
-    person = trimesh.util.concatenate([mannequin.trunk, mannequin.head])
+    person = _together(mannequin.trunk, mannequin.head)
     assert shells
     for vertices, faces in shells:
         assert _closed_outwards(vertices, faces)

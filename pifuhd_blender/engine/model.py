@@ -25,7 +25,15 @@ from .networks.generator import GeneratorPair, GlobalGenerator
 from .networks.mlp import OccupancyMLP
 from .normal_scales import join_scales
 from .parted_model import PartedModel
-from .point_features import depth_bound, depth_differences, encode_depth, sample_features, thick_enough
+from .point_features import (
+    core_bound,
+    depth_bound,
+    depth_differences,
+    encode_depth,
+    sample_features,
+    sure_core,
+    thick_enough,
+)
 
 __all__ = [
     "CONFIGS",
@@ -41,7 +49,8 @@ class CoarseFeatures(NamedTuple):
     """What the coarse level knows of a picture.
 
     ``local`` (B, C, h, w); of a U-Net level also ``context`` (B, K, h', w'), smaller and wider, and
-    ``depth`` (B, 2, h, w), the front and the back surface's w.
+    ``depth`` (B, 2, h, w), the front and the back surface's w, and with a ``depth_core`` behind them its half
+    thickness.
     """
 
     local: Tensor
@@ -128,7 +137,10 @@ class MultiLevelPIFu(PartedModel):
         maps = CoarseFeatures(*level.filter(_pool(x, config.input_size)))
         if maps.depth is None or level.training:  # training sees what the net says
             return maps
-        return maps._replace(depth=thick_enough(maps.depth, matte))
+        depth = thick_enough(maps.depth, matte)
+        if self.config.depth_core is not None:
+            depth = torch.cat([depth, sure_core(depth, matte, self.config.depth_core)], 1)
+        return maps._replace(depth=depth)
 
     def fine_features(self, image: Tensor, matte: Tensor, front: Tensor, back: Tensor) -> FineFeatures:
         """Run the fine filter.
@@ -180,11 +192,13 @@ class MultiLevelPIFu(PartedModel):
         points : Tensor
             (B, 3, n).
         depth : Tensor, optional
-            (B, 2, n) depth maps sampled at the points, of a model that has such.
+            (B, 2 or 3, n) depth maps sampled at the points, of a model that has such.
         fine : bool
             Whether the fine level gave the logits.
         """
         answer = logits.float()
+        if depth is not None and depth.shape[1] > 2:
+            answer = torch.maximum(answer, core_bound(depth, points[:, 2:]))
         if depth is not None and self.config.depth_margin is not None:
             answer = torch.minimum(answer, depth_bound(depth, points[:, 2:], self.config.depth_margin))
         config = self._fine() if fine else self.config.coarse

@@ -111,7 +111,8 @@ class ModelConfig:
     ``depth`` is how a point's w enters the coarse MLP: ``linear`` is ``depth_scale * w``, ``waves`` is
     ``[s w, sin(k s w), cos(k s w) for k = 1, 2, 4, 8]`` with ``s = depth_scale``. With a
     ``depth_margin`` (box units) nothing farther than that before the front or behind the back depth map is
-    occupied: where the MLP is in doubt it would otherwise fill a column with sheets.
+    occupied: where the MLP is in doubt it would otherwise fill a column with sheets. With a ``depth_core`` as
+    large a share of what lies between the maps is occupied inside the matte: so that no limb is lost.
     """
 
     name: str
@@ -123,6 +124,7 @@ class ModelConfig:
     depth: Literal["linear", "waves"]
     depth_scale: float
     depth_margin: float | None = None
+    depth_core: float | None = None
 
     def to_json(self) -> str:
         """One line of JSON that :meth:`from_json` reads back to an equal config."""
@@ -212,6 +214,7 @@ _COMPACT = ModelConfig(
     depth_scale=3.0,
     # Held-out people, median P2S and Chamfer: 2.9 and 3.1 cm with 0.04, 2.4 and 2.9 with 0.004; without any 7
     depth_margin=0.004,
+    depth_core=0.5,
 )
 
 CONFIGS: dict[str, ModelConfig] = {"official": _OFFICIAL, "compact": _COMPACT}

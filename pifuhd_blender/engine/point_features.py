@@ -12,10 +12,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["WAVES", "depth_bound", "depth_differences", "encode_depth", "sample_features", "thick_enough"]
+__all__ = [
+    "WAVES",
+    "core_bound",
+    "depth_bound",
+    "depth_differences",
+    "encode_depth",
+    "sample_features",
+    "sure_core",
+    "thick_enough",
+]
 
 WAVES = (1, 2, 4, 8)  # octaves of the depth encoding
 BOUND_SLOPE = 100.0  # logits a unit of the box
+LEAST_COVER = 0.5  # of a cell, by the matte, that its depth counts
+MOST_JUMP = 0.12  # box units between neighbouring cells' middles: legs a stride apart leave more
+FAR = 9.0  # box units, beyond everything
+CORE_LACKS = 0.004  # box units that a core is less thick on either side: none where next to nothing is
 ROUND = 1.2  # least thickness of a body, by the way to the outline; a round limb has 2 and more of it
 THICKEST = 0.12  # box units, the most that is asked of any: 12 cm, a thin thigh
 
@@ -49,7 +62,7 @@ def depth_differences(depth: Tensor, w: Tensor) -> Tensor:
     (B, 2, n) front and back w, and (B, 1, n) the points' own, to (B, 6, n). The slopes resolve about
     20, 3 and 1.5 percent of the box's half side.
     """
-    front, back = depth[:, :1], depth[:, 1:]
+    front, back = depth[:, :1], depth[:, 1:2]
     a, b = front - w, w - back  # both positive between the surfaces
     near = torch.tanh(60 * torch.minimum(a, b))
     return torch.cat([5 * a, 5 * b, torch.tanh(30 * a), torch.tanh(30 * b), near, front - back], 1)
@@ -84,6 +97,29 @@ def depth_bound(depth: Tensor, w: Tensor, margin: float) -> Tensor:
     front, back = depth[:, 0], depth[:, 1]
     w = w[:, 0]
     return BOUND_SLOPE * (torch.minimum(front - w, w - back) + margin)
+
+
+def sure_core(depth: Tensor, matte: Tensor, share: float) -> Tensor:
+    """Half the thickness of what surely belongs to a person, about the middle of the depth maps (B, 2, h, w).
+
+    ``share`` of what lies between the maps where the matte (B, 1, H, W) covers a cell, nothing where it
+    covers less than half of one, so that it ends within the outline; nothing either where the middle jumps to
+    that of another limb, so that no sheet hangs between them. (B, 1, h, w).
+    """
+    covered = F.interpolate(matte.float(), depth.shape[-2:], mode="area")
+    thickness = (depth[:, :1] - depth[:, 1:2]).clamp(min=0)
+    middle = depth.mean(1, keepdim=True)
+    known = covered >= LEAST_COVER
+    highest = F.max_pool2d(torch.where(known, middle, -FAR), 3, 1, 1)
+    lowest = -F.max_pool2d(torch.where(known, -middle, -FAR), 3, 1, 1)
+    steady = highest - lowest < MOST_JUMP
+    return share / 2 * thickness * (2 * covered - 1).clamp(0, 1) * steady
+
+
+def core_bound(depth: Tensor, w: Tensor) -> Tensor:
+    """Lowest logits that the depth maps and the core behind them (B, 3, n) allow; as :func:`depth_bound`."""
+    front, back, core = depth.unbind(1)
+    return BOUND_SLOPE * (core - CORE_LACKS - (w[:, 0] - (front + back) / 2).abs())
 
 
 def encode_depth(w: Tensor, kind: Literal["linear", "waves"], scale: float) -> Tensor:

@@ -14,10 +14,12 @@ from pifuhd_blender.engine.model import CoarseFeatures, MultiLevelPIFu
 from pifuhd_blender.engine.model_config import CONFIGS
 from pifuhd_blender.engine.point_features import (
     THICKEST,
+    core_bound,
     depth_bound,
     depth_differences,
     encode_depth,
     sample_features,
+    sure_core,
     thick_enough,
 )
 from tests.engine.official_fixtures import load_fixture
@@ -115,3 +117,51 @@ def test_what_is_thick_enough_stays_as_it_is() -> None:
     matte = torch.ones(1, 1, 64, 64)
     depth = torch.stack([torch.full((32, 32), 0.2), torch.full((32, 32), -0.1)])[None]
     assert torch.equal(thick_enough(depth, matte), depth)
+
+
+def two_legs(apart: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Depth maps and matte of two limbs side by side, 0.2 thick, the right one ``apart`` farther off."""
+    matte = torch.zeros(1, 1, 192, 192)
+    matte[..., 40:160, 60:132] = 1
+    depth = torch.tensor([0.1, -0.1])[:, None, None].expand(2, 96, 96).clone()
+    depth[..., 48:] -= apart
+    return depth[None], matte
+
+
+def test_the_core_fills_half_of_a_limb_and_ends_at_its_outline() -> None:
+    depth, matte = two_legs(apart=0.0)
+    core = sure_core(depth, matte, 0.5)[0, 0]
+    inside = torch.zeros(96, 96, dtype=torch.bool)
+    inside[20:80, 30:66] = True
+    assert core[inside].numpy() == pytest.approx(0.05, abs=1e-6)
+    assert not core[~inside].any()
+
+
+def test_no_core_hangs_between_limbs_at_different_depths() -> None:
+    depth, matte = two_legs(apart=0.4)
+    core = sure_core(depth, matte, 0.5)[0, 0, 50]
+    assert not core[47:49].any()
+    assert core[40] > 0.04
+    assert core[56] > 0.04
+
+
+def test_what_lies_in_the_core_is_occupied_whatever_the_mlp_says() -> None:
+    torch.manual_seed(0)
+    model = MultiLevelPIFu(replace(CONFIGS["compact"], fine=None)).eval()
+    with torch.no_grad():
+        model.get_parameter("parts.coarse.mlp.filters.3.bias").fill_(-20.0)
+    depth = torch.tensor([0.1, -0.1, 0.05])[None, :, None, None].expand(1, 3, 8, 8)
+    features = CoarseFeatures(torch.zeros(1, 64, 8, 8), torch.zeros(1, 32, 2, 2), depth)
+    points = torch.rand(1, 3, 400) * 2 - 1
+    points[:, 2] *= 0.1
+    with torch.no_grad():
+        occupied = model.query(points, features)[0] > 0.5
+    w = points[0, 2].abs()
+    assert occupied[w < 0.045].all()
+    assert not occupied[w > 0.05].any()
+
+
+def test_the_core_bound_is_zero_where_the_core_ends() -> None:
+    maps = torch.tensor([[[0.3], [0.1], [0.04]]])
+    within, beyond = (core_bound(maps, torch.full((1, 1, 1), 0.2 + off)).item() for off in (0.03, 0.05))
+    assert within > 0 > beyond

@@ -57,9 +57,10 @@ class _Measured:
 
     def __init__(self, mesh: Mesh) -> None:
         self._vertices = np.ascontiguousarray(mesh.vertices, np.float64) * 100
-        self._faces = np.ascontiguousarray(mesh.faces, np.int64)
+        self._faces = np.ascontiguousarray(mesh.faces, np.int64)  # igl's
+        self._face_normals: Floats = face_normals(self._vertices, mesh.faces).astype(np.float64)
         rng = np.random.default_rng(0)  # the same mesh gets the same figures
-        areas = triangle_areas(self._vertices, self._faces)
+        areas = triangle_areas(self._vertices, mesh.faces)
         chosen = rng.choice(len(areas), SAMPLES, p=areas / areas.sum())
         weights = rng.dirichlet((1, 1, 1), SAMPLES)
         self.points: Floats = np.einsum("nk,nkc->nc", weights, self._vertices[self._faces[chosen]])
@@ -68,7 +69,7 @@ class _Measured:
         self._tree.init(self._vertices, self._faces)
 
     def _normals(self, faces: NDArray[np.int64]) -> Floats:
-        return face_normals(self._vertices, self._faces[faces])
+        return self._face_normals[faces]
 
     def nearest(self, points: Floats) -> tuple[Floats, Floats]:
         """Centimetres from points (n, 3) to this surface, and its unit normals there, (n,) and (n, 3)."""

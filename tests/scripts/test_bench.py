@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import bench
+from pifuhd_blender.engine.peak_memory import peak_megabytes
 
 FILLS = "import sys, time; text = b'x' * 700_000_000; print(sys.argv[1:]); open(sys.argv[2], 'w').close()"
 
@@ -26,8 +27,8 @@ def test_a_reference_runs_in_its_folder_and_its_time_and_memory_are_its_own(tmp_
     assert figures["resolution"] == 256
     assert 0 < figures["cpu_seconds"] <= 16 * figures["seconds"]
     if sys.platform != "win32":
-        # more than this process has, whose size Linux counts for a child until it has begun
-        assert 700 < figures["peak_memory_mb"] < 900
+        # Linux counts this process's size for a child until it has begun, and after other tests that is large
+        assert 700 < figures["peak_memory_mb"] < max(900, 1.2 * peak_megabytes())
 
 
 def test_a_reference_that_fails_is_no_figure(tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ around every pixel) is then applied to the pixels of the photo.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import cv2
@@ -25,11 +27,13 @@ TILE = (
 )
 UNSURE = (0.3, 0.7)  # guesses between these are decided by colour
 CUT_ROUNDS = 2
+CUT_AT_ONCE = 4  # tiles, 1 MB of graph each
 DECISION = 3  # stretches that mean around one half (tried 1 to 8 on twenty composites)
 PINHOLE = 0.012  # side of the largest hole to fill, as a share of the longer side
 RADIUS = 0.0125  # of the guided filter, as a share of the longer side: fingers and hair are finer
 SMOOTHNESS = 3e-5  # of the guided filter: variance of colour (0 to 1) that counts as an edge
 CONTRAST = 1.8  # stretches the filtered matte, which is too soft, around one half
+CARRIED = (0.03, 0.006)  # how far colours go over a soft edge: to the loosest hair, then the true one
 FULL_SIZE_TILE = 2048  # pixels of the photo handled at a time: 64 MB of coefficients
 
 RGB = NDArray[np.uint8]
@@ -47,7 +51,7 @@ def outline(image: RGB, probability: Map, cancelled: Asked | None = None) -> Map
     probability
         (H, W) in [0, 1].
     cancelled
-        Asked before each tile; when true, `Cancelled` is raised.
+        Asked before each tile, in several threads; when true, `Cancelled` is raised.
 
     Returns
     -------
@@ -62,14 +66,19 @@ def outline(image: RGB, probability: Map, cancelled: Asked | None = None) -> Map
     guess = np.asarray(cv2.resize(probability, size, interpolation=cv2.INTER_AREA), np.float32)
     side = round(TILE * max(size))
     total, weights = np.zeros_like(guess), np.zeros_like(guess)
-    for top in _tile_starts(size[1], side):
-        for left in _tile_starts(size[0], side):
-            if cancelled is not None and cancelled():
-                raise Cancelled
-            tile = np.s_[top : top + side, left : left + side]
-            rows, columns = (np.minimum(np.arange(n) + 1, n - np.arange(n)) for n in guess[tile].shape)
+    starts = itertools.product(_tile_starts(size[1], side), _tile_starts(size[0], side))
+    tiles = [np.s_[top : top + side, left : left + side] for top, left in starts]
+
+    def cut_unless_cancelled(tile: tuple[slice, slice]) -> Map:
+        if cancelled is not None and cancelled():
+            raise Cancelled
+        return _cut(small[tile], guess[tile])
+
+    with ThreadPoolExecutor(CUT_AT_ONCE, "cut") as threads:  # OpenCV cuts with one thread a tile
+        for tile, part in zip(tiles, threads.map(cut_unless_cancelled, tiles), strict=True):
+            rows, columns = (np.minimum(np.arange(n) + 1, n - np.arange(n)) for n in part.shape)
             weight = np.minimum.outer(rows, columns).astype(np.float32)
-            total[tile] += weight * _cut(small[tile], guess[tile])
+            total[tile] += weight * part
             weights[tile] += weight
     cut = cv2.resize(total / weights, (width, height), interpolation=cv2.INTER_LINEAR)
     mean = (probability + np.asarray(cut, np.float32)) / np.float32(2)
@@ -217,13 +226,28 @@ def foreground_colours(image: Map, matte: Map) -> Map:
     Returns
     -------
     float32 (H, W, 3) in [0, 1]
-        As the image where the matte is 1, the person's colours carried outwards where it is less.
+        As the image where the matte is 1, the person's colours carried outwards where it is less; far from
+        the person they are the image's again.
     """
-    colours, behind = image, image
-    for radius in (0.03, 0.006):  # far for the loosest hair, then near for the true colour
-        side = 2 * max(1, round(radius * max(matte.shape))) + 1
+    out = np.array(image, np.float32)
+    radii = [max(1, round(share * max(matte.shape))) for share in CARRIED]
+    part = _around(matte > 0, sum(radii))  # a picture is mostly empty, and every pass of a filter costs
+    out[part] = _unmixed(image[part], matte[part], radii)
+    return out
 
-        def mean(values: NDArray[Any], side: int = side) -> Map:
+
+def _around(mask: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
+    """Rows and columns of what is marked, and ``margin`` more on every side."""
+    x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    rows = slice(max(0, y - margin), min(mask.shape[0], y + height + margin))
+    return rows, slice(max(0, x - margin), min(mask.shape[1], x + width + margin))
+
+
+def _unmixed(image: Map, matte: Map, radii: Iterable[int]) -> Map:
+    colours, behind = image, image
+    for radius in radii:  # far for the loosest hair, then near for the true colour
+
+        def mean(values: NDArray[Any], side: int = 2 * radius + 1) -> Map:
             return np.asarray(cv2.blur(values, (side, side), borderType=cv2.BORDER_REFLECT), np.float32)
 
         share = matte[..., None]

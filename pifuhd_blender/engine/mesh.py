@@ -96,7 +96,11 @@ def directed_edges(faces: NDArray[np.integer], count: int) -> tuple[NDArray[np.i
 def open_edges(faces: NDArray[np.integer], count: int) -> NDArray[np.int64]:
     """Edges (E, 2), as their face runs along them, that no other face runs along the other way."""
     forth, back = directed_edges(faces, count)
-    lonely = forth[~np.isin(forth, back)]
+    back.sort()
+    if np.array_equal(np.sort(forth), back):  # as of nearly every surface; the search takes ten times as long
+        return np.empty((0, 2), np.int64)
+    place = np.searchsorted(back, forth)
+    lonely = forth[back[np.minimum(place, len(back) - 1)] != forth]
     return np.stack([lonely // count, lonely % count], axis=1)
 
 

@@ -23,6 +23,7 @@ from .model_config import CONFIGS, HourglassConfig, LevelConfig, ModelConfig, Pi
 from .model_parts import Level
 from .networks.generator import GeneratorPair, GlobalGenerator
 from .networks.mlp import OccupancyMLP
+from .networks.unit_length import unit_length
 from .normal_scales import join_scales
 from .parted_model import PartedModel
 from .point_features import (
@@ -117,7 +118,7 @@ class MultiLevelPIFu(PartedModel):
             sides = [join_scales(*both, matte, config.detail_cells) for both in pairs]
         if leave:
             self.release("normals")
-        front, back = (F.normalize(side, dim=1) * (matte > 0) for side in sides)
+        front, back = (unit_length(side) * (matte > 0) for side in sides)
         return front, back
 
     def coarse_features(self, image: Tensor, matte: Tensor, front: Tensor, back: Tensor) -> CoarseFeatures:

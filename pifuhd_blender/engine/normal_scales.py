@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .networks.unit_length import unit_length
+
 __all__ = ["join_scales"]
 
 _LEAST_COVER = 1e-3  # of a cell; emptier ones hold nothing of the person
@@ -35,7 +37,7 @@ def join_scales(broad: Tensor, detailed: Tensor, matte: Tensor, cells: int) -> T
     """
     mean = _low(detailed * matte, cells) / _low(matte, cells).clamp(min=_LEAST_COVER)
     detail = torch.where(matte > 0, detailed - mean, 0.0)
-    return F.normalize(broad + detail, dim=1)
+    return unit_length(broad + detail)
 
 
 def _low(x: Tensor, cells: int) -> Tensor:

@@ -40,7 +40,6 @@ from .lattice import (
 )
 
 __all__ = [
-    "THOROUGH",
     "Fill",
     "count_mixed",
     "mark_hints",
@@ -48,17 +47,13 @@ __all__ = [
     "start",
     "start_resolution",
     "subdivide",
+    "thorough_until",
 ]
 
 T = TypeVar("T", bound=np.generic)
 Fill = Callable[[Lattice, NDArray[np.int64], Flags], None]
 """Evaluates the samples wanted, given as brick numbers (n,) and bool (n, 8, 8, 8), into the lattice. It is
 called every few thousand bricks, also with none wanted, so that it can stop the work."""
-
-THOROUGH = 256
-"""Up to this lattice every sample of a cell that is mixed (or may hide something) one level up is
-evaluated; beyond it only where the surface is followed. A second part inside one voxel of 1/128 of the box
-is lost past this point unless it joins the rest, and evaluations grow with the surface alone."""
 
 _START = 64
 # Bounds on the distance of a point of the unit cell from its corners: to the nearest at most sqrt(3)/2 (from
@@ -76,6 +71,17 @@ def start_resolution(resolution: int) -> int:
     while resolution > _START:
         resolution //= 2
     return resolution
+
+
+def thorough_until(resolution: int) -> int:
+    """Lattice up to which every sample of a cell that is mixed, or may hide something, is evaluated.
+
+    Beyond it the surface that was found is followed, and evaluations grow with it alone: a second part that
+    lies within one voxel of half that lattice is lost unless it joins the rest. Up to 256 that is never, so
+    that the result can be compared with a dense one; on the way to a finer one it is from 128 on, which saves
+    a sixth of the evaluations and changes nothing of the piece that is kept.
+    """
+    return resolution if resolution <= 256 else 128
 
 
 def start(resolution: int, open_columns: Flags, fill: Fill) -> Lattice:
@@ -175,15 +181,14 @@ def _fold(samples: NDArray[np.float32], join: np.ufunc) -> NDArray[np.float32]:
     return join(squares[:, :, :, :-1], squares[:, :, :, 1:])
 
 
-def subdivide(coarse: Lattice, open_columns: Flags, fill: Fill) -> Lattice:
+def subdivide(coarse: Lattice, open_columns: Flags, fill: Fill, *, thorough: bool) -> Lattice:
     """Lattice of twice the resolution, begun where the coarse one has its surface; not settled yet.
 
-    What the coarse lattice knows of mixed and hinted cells is carried over. Up to `THOROUGH` every new
-    sample of these cells is evaluated, beyond it the middles of the edges that cross the surface: enough to
+    What the coarse lattice knows of mixed and hinted cells is carried over. If `thorough`, every new
+    sample of these cells is evaluated, else the middles of the edges that cross the surface: enough to
     find a crossing of the fine lattice on each of them, from which `settle` goes on.
     """
     fine = Lattice(2 * coarse.resolution, open_columns)
-    thorough = fine.resolution <= THOROUGH
     for bricks in batches(coarse.bricks):
         states = coarse.gather_state(bricks, 1, 1)  # samples -1..8
         active = is_mixed(over_corners(states))  # cells -1..7

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from .box import Box
 from .errors import Cancelled, EngineError
+from .selfie_network import SIDE, SelfieNetwork
 
 __all__ = ["PersonNet"]
 
 MODEL = Path(__file__).parent.parent / "weights" / "selfie_segmentation.tflite"
-SIDE = 256  # rows and columns that the network takes and gives
 
 WIDE = 1.3  # wider pictures squeeze people out of recognition: they are searched in square windows
 NARROW = 0.75  # likewise, a window around a body is at least this wide for its height
@@ -42,7 +42,7 @@ class PersonNet:
     Parameters
     ----------
     cancelled
-        Asked before each window (some 20 ms); when true, `Cancelled` is raised.
+        Asked before each window (some 15 ms); when true, `Cancelled` is raised.
 
     Raises
     ------
@@ -55,8 +55,8 @@ class PersonNet:
         try:
             # From memory: OpenCV can't open paths beyond ASCII on Windows
             stored = np.fromfile(MODEL, np.uint8)
-            self._net, self._other_net = (cv2.dnn.readNetFromTFLite(stored) for _ in range(2))
-        except (OSError, cv2.error) as error:
+            self._net, self._other_net = (SelfieNetwork(stored) for _ in range(2))
+        except (OSError, ValueError, cv2.error) as error:
             raise EngineError(
                 f"{MODEL.name}, which finds people in photos, is missing or damaged; reinstall the add-on."
             ) from error
@@ -116,15 +116,10 @@ class PersonNet:
         shrinks = min(image.shape[:2]) > SIDE
         small = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
         planes = small.astype(np.float32).transpose(2, 0, 1)[None] / np.float32(255)  # 1, 3, 256, 256
-        mirrored = self._beside.submit(_run, self._other_net, planes[..., ::-1])
-        both = (_run(self._net, planes) + mirrored.result()[:, ::-1]) / 2
+        mirrored = self._beside.submit(self._other_net.probability, planes[..., ::-1])
+        both = (self._net.probability(planes) + mirrored.result()[:, ::-1]) / 2
         size = (image.shape[1], image.shape[0])
         return np.asarray(cv2.resize(both, size, interpolation=cv2.INTER_LINEAR), np.float32)
-
-
-def _run(net: cv2.dnn.Net, planes: Map) -> Map:
-    net.setInput(np.ascontiguousarray(planes))
-    return np.array(net.forward()[0, 0], np.float32)
 
 
 def _centred(body: Box, width: float, height: float) -> Box:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from .contour import LEVEL, Interpolation, contour
 from .errors import Cancelled, EngineError
 from .lattice import INSIDE, OUTSIDE, SIDE, Flags, Lattice
-from .refine import THOROUGH, count_mixed, mark_hints, settle, start, start_resolution, subdivide
+from .refine import count_mixed, mark_hints, settle, start, start_resolution, subdivide, thorough_until
 
 __all__ = ["Interpolation", "Occupancy", "Surface", "extract_surface", "lattice_position"]
 
@@ -136,10 +136,13 @@ def _find_lattice(sampler: _Sampler, resolution: int, silhouette: Flags | None =
     sampler.expect(resolution, size, _COMMON_AREA * (size / 2.0) ** 2)
     lattice = start(size, _open_columns(widened, size), sampler.fill)
     while lattice.resolution < resolution:
-        if 2 * lattice.resolution <= THOROUGH:
+        thorough = 2 * lattice.resolution <= thorough_until(resolution)
+        if thorough:
             mark_hints(lattice)
         sampler.expect(resolution, lattice.resolution, count_mixed(lattice) / 2.0)
-        lattice = subdivide(lattice, _open_columns(widened, 2 * lattice.resolution), sampler.fill)
+        lattice = subdivide(
+            lattice, _open_columns(widened, 2 * lattice.resolution), sampler.fill, thorough=thorough
+        )
         settle(lattice, sampler.fill)
         _log.debug(
             "lattice %d: %d bricks, %d evaluations",
@@ -177,7 +180,7 @@ class _Sampler:
         while size < resolution:
             size, area = 2 * size, 4.0 * area
             # New samples a square: measured on bodies
-            ahead += area * (6.0 if size <= THOROUGH else 2.0)
+            ahead += area * (6.0 if size <= thorough_until(resolution) else 2.0)
         self._expected = self.evaluations + ahead
 
     def fill(self, lattice: Lattice, bricks: NDArray[np.int64], wanted: Flags) -> None:

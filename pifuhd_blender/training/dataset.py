@@ -129,8 +129,8 @@ class SubjectSet:
         dict
             ``image`` (3, N, N) in [-1, 1]; ``matte``, ``mask`` (1, N, N) in [0, 1], the flawed one and the
             true one; ``front``, ``back`` (3, N, N) unit normals (x right, y up, z to the viewer), zero
-            outside the mask; ``depth``, ``depth_weight`` (2 and 1, N/2, N/2) in box units; with ``points``
-            also ``points`` (3, n) in the box, ``labels`` and ``weights`` (n,): 0 for points out of frame.
+            outside the mask; with ``points`` also ``depth``, ``depth_weight`` (2 and 1, N/2, N/2) in box
+            units, ``points`` (3, n) in the box, ``labels`` and ``weights`` (n,): 0 for points out of frame.
 
         Raises
         ------
@@ -151,12 +151,12 @@ class SubjectSet:
         else:
             colour, matte = imperfect_photo(warped[..., :4], rng)
             colour, matte = colour * shown + 0.5 * (1 - shown), matte * shown
-        depth, weight = _depth_target(shard.depth[view], framing, size // 2)
-        weight = weight * framing.shown(size // 2)
         pictures: dict[str, Image] = {
-            "image": colour * 2 - 1, "matte": matte, "mask": mask, "front": front, "back": back,
-            "depth": depth, "depth_weight": weight,
+            "image": colour * 2 - 1, "matte": matte, "mask": mask, "front": front, "back": back
         }  # fmt: skip
+        if points:
+            depth, weight = _depth_target(shard.depth[view], framing, size // 2)
+            pictures |= {"depth": depth, "depth_weight": weight * framing.shown(size // 2)}
         sample = {
             name: np.ascontiguousarray(value.transpose(2, 0, 1), np.float32)
             for name, value in pictures.items()

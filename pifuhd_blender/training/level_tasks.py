@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from ..engine.model import CONFIGS, CoarseFeatures, MultiLevelPIFu, PointLogits
 from ..engine.model_config import HourglassConfig, Part
 from ..engine.networks.hourglass import HourglassFilter
+from ..engine.networks.unit_length import unit_length
 from .crops import Crops, draw_crops, draw_stripes
 from .losses import depth_loss, occupancy_loss
 from .run_config import RunConfig
@@ -44,7 +45,7 @@ def perturbed(normals: Tensor, mask: Tensor) -> Tensor:
 def tilted(normals: Tensor, mask: Tensor, most: float) -> Tensor:
     """Normals (B, 3, H, W) tilted smoothly by a random share of ``most`` radians; as :func:`perturbed`."""
     tilt = torch.randn(len(normals), 3, 8, 8, device=normals.device) * float(torch.rand(()) * most)
-    return F.normalize(normals + F.interpolate(tilt, size=normals.shape[2:], mode="bilinear"), dim=1) * mask
+    return unit_length(normals + F.interpolate(tilt, size=normals.shape[2:], mode="bilinear")) * mask
 
 
 def _agreement(logits: Tensor, batch: Batch) -> float:
@@ -114,7 +115,7 @@ class PointTask(Task):
         }
         small["mask"] = (small["mask"] > 0.5).float()
         for side in ("front", "back"):
-            small[side] = F.normalize(small[side], dim=1) * small["mask"]
+            small[side] = unit_length(small[side]) * small["mask"]
         return batch | small
 
     def _evenly(self, batch: Batch) -> Batch:

@@ -69,7 +69,11 @@ class Trainer:
         module.train()
         self.average = AveragedModel(module, multi_avg_fn=self._follow, use_buffers=True)
         self.optimiser = torch.optim.AdamW(
-            module.parameters(), config.learning_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay
+            module.parameters(),
+            config.learning_rate,
+            betas=(0.9, 0.98),
+            weight_decay=config.weight_decay,
+            fused=True,
         )
         asked = config.precision
         self.mixed = asked == "bfloat16" or (asked == "auto" and bfloat16_pays(device))

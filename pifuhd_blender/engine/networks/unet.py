@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .unit_length import unit_length
+
 __all__ = ["DepthFilter", "FilterMaps", "JointNormalNet", "UNet"]
 
 
@@ -144,7 +146,7 @@ class JointNormalNet(nn.Module):
         features = F.pixel_shuffle(self.enlarge(self.unet(x)[0]), self.STEM)
         x = F.relu(torch.cat([features, self.picture(x)], 1))
         normals = self.head(F.relu(self.merge(x))).float()
-        return F.normalize(normals[:, :3], dim=1), F.normalize(normals[:, 3:], dim=1)
+        return unit_length(normals[:, :3]), unit_length(normals[:, 3:])
 
 
 class FilterMaps(NamedTuple):

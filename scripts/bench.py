@@ -233,7 +233,12 @@ def main() -> int:
         parser.error("--reference and --command need each other")
     if arguments.here:
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the worker does, before torch is imported
-        print(json.dumps(_measure(arguments)))
+        from pifuhd_blender.engine.errors import EngineError
+
+        try:
+            print(json.dumps(_measure(arguments)))
+        except EngineError as error:
+            raise SystemExit(str(error)) from error
         return 0
     if "recipe" in arguments.model:
         _recipe_file()

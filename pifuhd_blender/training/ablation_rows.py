@@ -132,11 +132,12 @@ class Size:
     depth_scale: float = field(default=1.28)
 
 
+_SMALL_FINE = UNetConfig(widths=(24, 32, 48), stem=2, blocks=(1, 1, 1), features=16, context=0)
 _SMALL = Size(
     name="small",
     coarse_filter=UNetConfig(widths=(48, 64, 96, 128), stem=4, blocks=(1, 1, 1, 1), features=48, context=0),
-    fine_filter=UNetConfig(widths=(24, 32, 48), stem=2, blocks=(1, 1, 1), features=16, context=0),
-    plain_fine_filter=UNetConfig(widths=(24, 32, 48), stem=2, blocks=(1, 1, 1), features=16, context=0),
+    fine_filter=_SMALL_FINE,
+    plain_fine_filter=_SMALL_FINE,
     normal_pixels=256,
     coarse_pixels=128,
     fine_pixels=256,
@@ -181,10 +182,8 @@ _MEDIUM = replace(
     coarse_filter=UNetConfig(
         widths=(64, 96, 128, 192, 256), stem=4, blocks=(2, 2, 2, 2, 2), features=64, context=0
     ),
-    fine_filter=UNetConfig(widths=(32, 48, 64, 96), stem=2, blocks=(1, 1, 1, 1), features=16, context=0),
-    plain_fine_filter=UNetConfig(
-        widths=(32, 48, 64, 96), stem=2, blocks=(1, 1, 1, 1), features=16, context=0
-    ),
+    fine_filter=_MEDIUM_FINE,
+    plain_fine_filter=_MEDIUM_FINE,
     coarse_pixels=256,
     fine_pixels=512,
     crop=256,

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Lay what two or more models make of the same photos beside each other, as clay.
+
+    python3 scripts/compare.py photo.jpg other.png --models old.safetensors compact -o models.jpg
+
+A row a photo: the crop that the models saw, then each model's mesh from the front, its left and the back.
+Clay shows folds that colours hide, so there are no colours. A model is `compact` (the one that ships) or a
+file, as of scripts/reconstruct.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from project_environment import ROOT, ensure_environment, here_is_enough, replace_process, run_guarded, say
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pifuhd_blender.engine.result import Result
+
+sys.path.insert(0, str(ROOT))
+HEIGHT = 420  # pixels of a row
+YAWS = (0.0, 90.0, 180.0)
+TITLE = 34  # pixels of the line with the models' names
+UNUSABLE = 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("photos", type=Path, nargs="+")
+    parser.add_argument("--models", nargs="+", default=["compact"], metavar="MODEL")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="PNG or JPEG")
+    parser.add_argument("--resolution", type=int, default=256, help="of the meshes")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    return parser
+
+
+def main() -> int:
+    """Draw the sheet; 0 when it is written, 2 when a photo or a model is no good."""
+    if not here_is_enough():
+        return replace_process(ensure_environment("run"), [__file__, *sys.argv[1:]])
+    options = _parser().parse_args()
+    from pifuhd_blender.engine.errors import EngineError
+
+    try:
+        _write(sheet(options.photos, options.models, options.resolution, options.device), options.output)
+    except (EngineError, OSError, ValueError) as error:
+        say(str(error))
+        return UNUSABLE
+    return 0
+
+
+def sheet(photos: Sequence[Path], models: Sequence[str], resolution: int, device: str) -> NDArray[np.uint8]:
+    """All photos by all models, uint8 (H, W, 3) sRGB.
+
+    Raises
+    ------
+    EngineError
+        A photo or a model is no good.
+    """
+    import numpy as np
+
+    from pifuhd_blender.engine.reconstruct import Reconstructor
+    from pifuhd_blender.engine.settings import Settings
+
+    settings = Settings(resolution=resolution, colours=False)
+    columns: list[list[NDArray[np.uint8]]] = []
+    first: list[Result] = []
+    for model in models:
+        reconstructor = Reconstructor(model, device)
+        results = [reconstructor.reconstruct(photo, settings) for photo in photos]
+        reconstructor.release()
+        first = first or results
+        columns.append([_views(result) for result in results])
+    seen = [_crop(result) for result in first]
+    rows = [np.concatenate(row, axis=1) for row in zip(seen, *columns, strict=True)]
+    names = ["", *(Path(model).stem for model in models)]
+    widths = [row.shape[1] for row in (seen[0], *(column[0] for column in columns))]
+    return np.concatenate([_titles(names, widths), *rows])
+
+
+def _views(result: Result) -> NDArray[np.uint8]:
+    import numpy as np
+
+    from pifuhd_blender.engine.render import render_mesh
+
+    size = (round(0.62 * HEIGHT), HEIGHT)
+    return np.concatenate([render_mesh(result.mesh, yaw, size)[0] for yaw in YAWS], axis=1)
+
+
+def _crop(result: Result) -> NDArray[np.uint8]:
+    """What the models saw, its empty sides cut off."""
+    import cv2
+    import numpy as np
+
+    image = (result.subject.image_512.transpose(1, 2, 0) + 1) * 127.5
+    square = cv2.resize(image, (HEIGHT, HEIGHT), interpolation=cv2.INTER_AREA)
+    cut = HEIGHT // 8
+    return np.clip(square[:, cut:-cut], 0, 255).astype(np.uint8)
+
+
+def _titles(names: Sequence[str], widths: Sequence[int]) -> NDArray[np.uint8]:
+    import cv2
+    import numpy as np
+
+    line = np.full((TITLE, sum(widths), 3), 255, np.uint8)
+    place = 0
+    for name, width in zip(names, widths, strict=True):
+        cv2.putText(
+            line, name, (place + 10, TITLE - 10), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (40, 40, 40), 1, cv2.LINE_AA
+        )
+        place += width
+    return line
+
+
+def _write(picture: NDArray[np.uint8], path: Path) -> None:
+    from PIL import Image
+
+    Image.fromarray(picture).save(path, quality=88, optimize=True)
+
+
+if __name__ == "__main__":
+    run_guarded(main)

@@ -10,12 +10,23 @@ for those of each group of poses and each side. ``pifuhd_blender/training/metric
 from __future__ import annotations
 
 import argparse
+import contextlib
+import functools
+import itertools
 import json
+import multiprocessing
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from project_environment import ROOT, ensure_environment, replace_process, run_guarded, say
+
+if TYPE_CHECKING:
+    from pifuhd_blender.engine.model import MultiLevelPIFu
+    from pifuhd_blender.training.contact_sheet import ContactSheet
+    from pifuhd_blender.training.evaluate import HeldOutResult
 
 sys.path.insert(0, str(ROOT))
 COMPACT = ROOT / "pifuhd_blender" / "weights" / "compact.safetensors"
@@ -39,7 +50,8 @@ def _parser() -> argparse.ArgumentParser:
         "--people", type=int, default=60, help="how many, from the first; 60 is the whole set"
     )
     parser.add_argument("--resolution", type=int, default=256, help="of the meshes, a power of two")
-    parser.add_argument("--threads", type=int, help="of the processor; all by default")
+    parser.add_argument("--threads", type=int, help="of each process; all there are by default")
+    parser.add_argument("--processes", type=int, default=1, help="that share the people, a thread each")
     parser.add_argument(
         "--true-normals", action="store_true", help="give the model the true normals instead of its own"
     )
@@ -67,24 +79,26 @@ def main() -> int:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    import torch
     from tqdm import tqdm
 
-    from pifuhd_blender.engine.checkpoint import load_model
     from pifuhd_blender.training.contact_sheet import ContactSheet
-    from pifuhd_blender.training.evaluate import evaluate_people, summary
-    from pifuhd_blender.training.shard_file import ShardError
+    from pifuhd_blender.training.evaluate import summary
+    from pifuhd_blender.training.shard_file import ShardError, find_shards
 
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
-    model = load_model(COMPACT if arguments.model == "compact" else arguments.model)
+    people = min(arguments.people, len(find_shards(arguments.data)))
+    if arguments.processes > 1 and not arguments.threads:
+        arguments.threads = 1
     sheet = ContactSheet()
-    found = evaluate_people(
-        model, arguments.data, arguments.people, resolution=arguments.resolution,
-        true_normals=arguments.true_normals, relief=arguments.relief,
-        shown=sheet.add if arguments.sheet else None,
-    )  # fmt: skip
-    results = list(tqdm(found, unit="view"))
+    results: list[HeldOutResult] = []
+    spawn = multiprocessing.get_context("spawn")
+    with contextlib.ExitStack() as stack:
+        one_by_one = map
+        if arguments.processes > 1:
+            one_by_one = stack.enter_context(ProcessPoolExecutor(arguments.processes, mp_context=spawn)).map
+        measured = one_by_one(_measured, itertools.repeat(arguments, people), range(people))
+        for found, rows in tqdm(measured, total=people, unit="person"):
+            results += found
+            sheet.extend(rows)
     if not results:
         raise ShardError(f"There are no people in {arguments.data}; make some with train.py data --held-out.")
     table = summary(results)
@@ -98,6 +112,32 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         arguments.report.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     if arguments.sheet:
         sheet.save(arguments.sheet)
+
+
+@functools.cache
+def _model(path: str) -> MultiLevelPIFu:
+    from pifuhd_blender.engine.checkpoint import load_model
+
+    return load_model(COMPACT if path == "compact" else path)
+
+
+def _measured(arguments: argparse.Namespace, person: int) -> tuple[list[HeldOutResult], ContactSheet]:
+    """Figures of one person's views, and its rows of the contact sheet if one is wanted."""
+    import torch
+
+    from pifuhd_blender.training.contact_sheet import ContactSheet
+    from pifuhd_blender.training.evaluate import evaluate_people
+    from pifuhd_blender.training.shard_file import HELD_OUT_VIEWS
+
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    sheet = ContactSheet(first=HELD_OUT_VIEWS * person)
+    found = evaluate_people(
+        _model(arguments.model), arguments.data, person + 1, first=person, resolution=arguments.resolution,
+        true_normals=arguments.true_normals, relief=arguments.relief,
+        shown=sheet.add if arguments.sheet else None,
+    )  # fmt: skip
+    return list(found), sheet
 
 
 def _show(table: dict[str, dict[str, float]]) -> None:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import logging
 import multiprocessing
-import os
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -112,15 +111,11 @@ def _run(arguments: argparse.Namespace) -> None:
     import torch
 
     from pifuhd_blender.engine.errors import EngineError
+    from pifuhd_blender.training.processes import open_device
     from pifuhd_blender.training.run_config import RunConfig
     from pifuhd_blender.training.trainer import Trainer
 
-    name = arguments.device
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if "RANK" in os.environ:  # one of several processes, as torchrun starts them
-        torch.distributed.init_process_group("nccl" if name == "cuda" else "gloo")
-        name = f"cuda:{os.environ['LOCAL_RANK']}" if name == "cuda" else name
+    device = open_device(arguments.device)
     for config_name in arguments.configs:
         path = Path(config_name)
         path = path if path.suffix == ".json" else CONFIGS / f"{config_name}.json"
@@ -129,7 +124,7 @@ def _run(arguments: argparse.Namespace) -> None:
             raise EngineError(f"There is no run file {path}; name one, or one of these: {known}.")
         config = RunConfig.read(path)
         torch.set_num_threads(config.threads)
-        Trainer(config, arguments.runs / path.stem, arguments.data, torch.device(name)).run()
+        Trainer(config, arguments.runs / path.stem, arguments.data, device).run()
 
 
 def _export(arguments: argparse.Namespace) -> None:

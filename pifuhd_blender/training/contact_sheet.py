@@ -44,11 +44,13 @@ class ContactSheet:
     ----------
     every
         Take every so many views: 4 shows each person once, turned differently from row to row.
+    first
+        Views that another sheet has before these.
     """
 
-    def __init__(self, every: int = 4) -> None:
+    def __init__(self, every: int = 4, first: int = 0) -> None:
         self.every = every
-        self._count = 0
+        self._count = first
         self._rows: list[NDArray[np.uint8]] = []
 
     def add(self, view: HeldOutView) -> None:
@@ -61,6 +63,10 @@ class ContactSheet:
         panels += [_panel(view.normals[name]) for name in ("true_front", "front", "true_back", "back")]
         panels += [*_mesh_panels(view.ours), *_mesh_panels(view.true)]
         self._rows.append(np.concatenate(panels, 1))
+
+    def extend(self, later: ContactSheet) -> None:
+        """Put the rows of a later part below these."""
+        self._rows += later._rows
 
     def save(self, path: Path) -> None:
         """Write all rows, one or more, as a PNG."""

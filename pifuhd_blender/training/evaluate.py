@@ -169,6 +169,7 @@ def evaluate_people(
     data: Path,
     people: int,
     *,
+    first: int = 0,
     resolution: int = 256,
     true_normals: bool = False,
     relief: float | None = None,
@@ -183,7 +184,9 @@ def evaluate_people(
     data : Path
         Shards written with ``train.py data --held-out``.
     people : int
-        How many, from the first.
+        How many of the folder's, from its first: a set's figures depend on who is in it.
+    first : int
+        Begin with this one of them; processes that share the work take some each.
     resolution : int
         Cells along each axis, a power of two.
     true_normals : bool
@@ -200,7 +203,7 @@ def evaluate_people(
     """
     subjects = SubjectSet(data, limit=people)
     strength = Settings().relief if relief is None else relief
-    for number in range(len(subjects)):
+    for number in range(first, len(subjects)):
         person = _Person(number, subjects.shard(number))
         for k, view in enumerate(person.shard.views):
             sample = subjects.sample(number, k, IMAGE_SIZE, None)

@@ -37,6 +37,7 @@ from .geometry import Faces, Points
 from .views import View
 
 __all__ = [
+    "HELD_OUT_VIEWS",
     "Shard",
     "ShardError",
     "Truth",
@@ -47,6 +48,8 @@ __all__ = [
     "shard_path",
     "write_arrays",
 ]
+
+HELD_OUT_VIEWS = 4  # of each held-out person, from yaw 0 on, a quarter turn apart
 
 PARTIAL = ".part.npz"  # ending of a file that is being written
 

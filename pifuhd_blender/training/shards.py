@@ -19,7 +19,7 @@ from .labels import labelled_points, surface_samples, true_surface
 from .light import Lighting, exposed, random_direction, shade, turned
 from .poses import PoseLibrary
 from .raster import Look, Rasteriser
-from .shard_file import pack_picture, shard_path, write_arrays
+from .shard_file import HELD_OUT_VIEWS, pack_picture, shard_path, write_arrays
 from .subject import Subject, dress
 from .views import View, draw_view, held_out_view
 from .wardrobe import draw_person
@@ -33,7 +33,7 @@ HELD_OUT_SEED = 77
 NEAR_POINTS, UNIFORM_POINTS = 20_000, 5_000
 HELD_OUT_NEAR_POINTS, HELD_OUT_UNIFORM_POINTS = 48_000, 12_000
 SUPERSAMPLE, HELD_OUT_SUPERSAMPLE = 1.5, 2.0
-VIEWS, HELD_OUT_VIEWS = 8, 4
+VIEWS = 8
 FRAMING_POINTS = 20_000
 
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from pifuhd_blender.engine.model import MultiLevelPIFu
 from pifuhd_blender.training import evaluate
 from pifuhd_blender.training.contact_sheet import PANEL, ContactSheet
-from pifuhd_blender.training.evaluate import HeldOutView, evaluate_people, summary
+from pifuhd_blender.training.evaluate import HeldOutResult, HeldOutView, evaluate_people, summary
 from pifuhd_blender.training.shard_file import ShardError
 from tests.training.figures import HALF, RADIUS, write_ball_shard
 
@@ -131,6 +131,26 @@ def test_a_person_not_found_costs_a_metre_and_leaves_its_panels_black(tmp_path: 
     )  # one row: five pictures, two meshes from three sides
     assert picture[:, 5 * PANEL[0] : 8 * PANEL[0]].max() == 0
     assert picture[:, 8 * PANEL[0] :].max() > 0
+
+
+def test_parts_of_a_set_are_those_of_the_whole(tmp_path: Path) -> None:
+    """Processes that share the people give the figures and the sheet that one alone gives."""
+    model = cast("MultiLevelPIFu", _Model())
+    for number in range(3):
+        write_ball_shard(tmp_path, number, held_out=True)
+    whole, parts = ContactSheet(every=2), ContactSheet(every=2)
+    results = list(evaluate_people(model, tmp_path, 3, resolution=32, shown=whole.add))
+    together: list[HeldOutResult] = []
+    for person in range(3):
+        sheet = ContactSheet(every=2, first=len(together))
+        found = evaluate_people(model, tmp_path, person + 1, first=person, resolution=32, shown=sheet.add)
+        together += found
+        parts.extend(sheet)
+    assert together == results
+    assert {result.person for result in together} == {0, 1, 2}
+    for name, rows in (("whole", whole), ("parts", parts)):
+        rows.save(tmp_path / f"{name}.png")
+    assert (tmp_path / "whole.png").read_bytes() == (tmp_path / "parts.png").read_bytes()
 
 
 def test_training_people_cannot_be_evaluated(tmp_path: Path) -> None:

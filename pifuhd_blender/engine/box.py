@@ -50,5 +50,15 @@ class Box:
         add_y = int(-(-self.height * (factor - 1) / 2 // 1))
         return Box(self.x - add_x, self.y - add_y, self.width + 2 * add_x, self.height + 2 * add_y)
 
+    def padded(self, share: float) -> Box:
+        """Return a box that reaches a share of the longer side further on every side, rounded outwards."""
+        add = int(-(-self.longer_side * share // 1))
+        return Box(self.x - add, self.y - add, self.width + 2 * add, self.height + 2 * add)
+
+    def joined(self, other: Box) -> Box:
+        """Return the smallest box that holds both."""
+        x, y = min(self.x, other.x), min(self.y, other.y)
+        return Box(x, y, max(self.right, other.right) - x, max(self.bottom, other.bottom) - y)
+
     def __str__(self) -> str:
         return f"{self.width} x {self.height} at ({self.x}, {self.y})"

@@ -25,7 +25,7 @@ SEARCH_SIDE = 1024  # of the picture in which people are searched
 WORKING_SIDE = 1280  # of the picture of one person: more than the 870 pixels they get in the largest crop
 MAP_SIDE = 512  # of the maps in which people are told apart
 CONTEXT = 1.3  # of a person's box when it is looked at again, and of the user's box
-CLOSE_CONTEXT = 1.1  # of its box when its parts are looked at
+CLOSE_PADDING = 0.05  # of its longer side, about its box when its parts are looked at: more than MARGIN
 WIDENINGS = 3
 FAR_SHARE = 1 / 8  # of the look at the whole in the looks at its parts: it knows feet where these see no body
 MARGIN = 0.02  # a body nearer than this to the end of what was looked at may go on there
@@ -183,7 +183,9 @@ def _look_again(net: PersonNet, rgb: RGB, area: Box, body: Box) -> tuple[View, M
         person = _box_of(around, view, body)
         if person is None or float(around.max()) < SURE:
             return None
-        covered = person.enlarged(CLOSE_CONTEXT).inside(width, height)
+        if widening:  # what only a closer look has found is seen by the next one, too
+            person = person.joined(body)
+        covered = person.padded(CLOSE_PADDING).inside(width, height)
         close = net.look_closely(image, view.from_photo(covered)) * inside
         rows, columns = _slices(view.from_photo(covered))
         near, far = close[rows, columns], around[rows, columns]

@@ -24,3 +24,12 @@ def test_enlarging_keeps_the_centre_and_never_falls_short() -> None:
     assert (box.y + box.bottom) / 2 == 20 + 40 / 2
     assert box.width >= 1.3 * 101
     assert box.height >= 1.3 * 40
+
+
+def test_padding_is_the_same_on_every_side() -> None:
+    assert Box(10, 20, 100, 39).padded(0.055) == Box(4, 14, 112, 51)
+
+
+def test_joined_boxes_hold_both() -> None:
+    assert Box(0, 5, 10, 10).joined(Box(20, 0, 5, 8)) == Box(0, 0, 25, 15)
+    assert Box(0, 0, 9, 9).joined(Box(2, 3, 4, 4)) == Box(0, 0, 9, 9)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -10,6 +12,10 @@ from skimage import data
 
 from pifuhd_blender.engine.box import Box
 from pifuhd_blender.engine.person_search import View, segment_person
+from pifuhd_blender.engine.photo import load_photo
+from pifuhd_blender.engine.segmentation import PersonNet
+
+SAMPLE = Path(__file__).parents[2] / "scripts" / "sample.png"
 
 
 def test_a_view_maps_boxes_both_ways() -> None:
@@ -109,3 +115,20 @@ def test_the_size_of_the_photo_does_not_change_who_is_found() -> None:
     assert found is not None
     assert found[0][100 * 7, 225 * 7] > 0.97
     assert found[0][60 * 7, 460 * 7] < 0.03
+
+
+def test_a_slender_person_is_looked_at_closely_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody who ends within what was looked at is not looked at again, however narrow the box is."""
+    areas: list[Box] = []
+    look_closely = PersonNet.look_closely
+
+    def counted(self: PersonNet, image: RGB, area: Box) -> NDArray[np.float32]:
+        areas.append(area)
+        return look_closely(self, image, area)
+
+    monkeypatch.setattr(PersonNet, "look_closely", counted)
+    rgb = load_photo(SAMPLE).rgb
+    found = segment_person(rgb, whole(rgb), ignore)
+    assert found is not None
+    assert found[1][0].height > 2.5 * found[1][0].width
+    assert len(areas) == 1

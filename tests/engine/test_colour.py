@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 
@@ -120,19 +118,6 @@ def test_left_in_the_picture_is_left_on_the_mesh(trunk_and_arm: Surface) -> None
     front = vertex_normals(trunk_and_arm.vertices, trunk_and_arm.faces)[:, 2] > 0.3
     assert (colours[front & (v < -0.15), 1] > 70).all()
     assert (colours[front & (v > 0.15), 1] < 30).all()
-
-
-@pytest.mark.slow
-def test_colours_half_a_million_vertices_in_about_a_second() -> None:
-    surface = extract_surface(
-        lambda p: (np.linalg.norm(p, axis=1) < 0.75).astype(np.float32), 512, chunk=10**6
-    )
-    assert len(surface.vertices) > 300_000
-    everything = subject(np.full((SIZE, SIZE, 3), 99.0), np.ones((SIZE, SIZE)))
-    began = time.process_time()
-    colour_vertices(surface.vertices, surface.faces, everything)
-    # Processor time, which other work on the machine disturbs least
-    assert (time.process_time() - began) * 500_000 / len(surface.vertices) < 2.5
 
 
 FACE = Face(eyes=(0.5, 0.13), mouth=(0.5, 0.155), middle=(0.5, 0.145))

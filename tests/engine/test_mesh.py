@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -115,9 +114,9 @@ def test_nothing_is_not_saved(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_large_mesh_is_saved_in_seconds(tmp_path: Path) -> None:
-    mesh = ball(8)  # 655,362 vertices
+def test_a_large_mesh_is_saved_whole(tmp_path: Path) -> None:
+    mesh = ball(8)
     for ending in FORMATS:
-        began = time.process_time()
-        save(mesh, tmp_path / f"a{ending}")
-        assert time.process_time() - began < (10 if ending == ".obj" else 3)
+        target = tmp_path / f"a{ending}"
+        save(mesh, target)
+        assert len(trimesh.load_mesh(target).faces) == len(mesh.faces) == 1_310_720

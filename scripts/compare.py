@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from pifuhd_blender.engine.device import DeviceChoice
     from pifuhd_blender.engine.result import Result
+    from pifuhd_blender.engine.settings import Resolution
 
 sys.path.insert(0, str(ROOT))
 HEIGHT = 420  # pixels of a row
@@ -38,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("photos", type=Path, nargs="+")
     parser.add_argument("--models", nargs="+", default=["compact"], metavar="MODEL")
     parser.add_argument("-o", "--output", type=Path, required=True, help="PNG or JPEG")
-    parser.add_argument("--resolution", type=int, default=256, help="of the meshes")
+    parser.add_argument("--resolution", type=int, default=256, choices=(128, 256, 512, 1024))
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     return parser
 
@@ -58,7 +60,9 @@ def main() -> int:
     return 0
 
 
-def sheet(photos: Sequence[Path], models: Sequence[str], resolution: int, device: str) -> NDArray[np.uint8]:
+def sheet(
+    photos: Sequence[Path], models: Sequence[str], resolution: Resolution, device: DeviceChoice
+) -> NDArray[np.uint8]:
     """All photos by all models, uint8 (H, W, 3) sRGB.
 
     Raises

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -33,7 +34,7 @@ class Pretended:
         body = box_person()
         if self.slim:
             body = Mesh(body.vertices * np.array([0.5, 1, 1], np.float32), body.faces)
-        return Result(**{**vars(result), "mesh": body})
+        return dataclasses.replace(result, mesh=body)
 
     def release(self) -> None:
         pass

@@ -47,9 +47,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     """Draw the sheet; 0 when it is written, 2 when a photo or a model is no good."""
+    options = _parser().parse_args()
     if not here_is_enough():
         return replace_process(ensure_environment("run"), [__file__, *sys.argv[1:]])
-    options = _parser().parse_args()
     from pifuhd_blender.engine.errors import EngineError
 
     try:

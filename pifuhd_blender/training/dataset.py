@@ -30,7 +30,7 @@ Sample = dict[str, NDArray[np.float32]]
 """What :meth:`SubjectSet.sample` gives, by name."""
 
 CACHE_SIZES = 160, 320  # pixels; whole-frame stages read pictures at these sizes without decoding a PNG
-CUT_OFF_SHARE = 0.12  # of the samples that are no crops: photos that end before the person does
+CUT_OFF_SHARE = 0.18  # of the samples that are no crops: photos that end before the person does
 RIM = 4  # cells of a 128 depth map that the target reaches beyond the silhouette
 
 

@@ -17,8 +17,8 @@ Image = NDArray[np.floating[Any]]
 
 UNBOUNDED = (-np.inf, -np.inf, np.inf, np.inf)
 # End and axis of the person that a photo cuts off, and how much of its extent at most: legs (up to the
-# waist), the crown, an arm on either side
-CUTS = (((1, 1), 0.62), ((0, 1), 0.12), ((0, 0), 0.35), ((1, 0), 0.35))
+# chest), the crown, an arm on either side
+CUTS = (((1, 1), 0.8), ((0, 1), 0.12), ((0, 0), 0.35), ((1, 0), 0.35))
 CUT_SHARES = (0.7, 0.1, 0.1, 0.1)
 LEAST_CUT = 0.03
 

@@ -21,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from .memory import is_out_of_memory
 from .model import MultiLevelPIFu
 from .model_config import CONFIGS, PARTS, ModelConfig, Part
 from .official_checkpoint import OfficialFile
@@ -201,4 +202,6 @@ class _SafetensorsFile:
         try:
             return safe_open(self.path, framework="pt")
         except (SafetensorError, OSError) as error:
+            if is_out_of_memory(error):  # Windows may not have the memory to map a sound file
+                raise
             raise damaged(self.path, error) from error

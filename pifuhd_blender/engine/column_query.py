@@ -40,9 +40,17 @@ class ColumnQuery:
     model : MultiLevelPIFu
     coarse, fine
         Features of one picture; without ``fine`` the coarse level answers.
+    scale : float
+        Factor on the number of points that are on their way at once, for little memory.
     """
 
-    def __init__(self, model: MultiLevelPIFu, coarse: CoarseFeatures, fine: FineFeatures | None) -> None:
+    def __init__(
+        self,
+        model: MultiLevelPIFu,
+        coarse: CoarseFeatures,
+        fine: FineFeatures | None,
+        scale: float = 1.0,
+    ) -> None:
         self._model = model
         self._features = coarse, fine
         maps = (coarse.local, coarse.context)
@@ -56,7 +64,7 @@ class ColumnQuery:
                 seen.append(range(local + context, local + context + fine.normals.shape[1]))
             self._fine = _SharedMLP(model.mlp("fine"), seen, logits=True)
         width = self._coarse.width + (0 if self._fine is None else self._fine.width)
-        self._block = _BLOCK.get(model.device.type, _CACHE // (4 * width))
+        self._block = max(1, int(scale * _BLOCK.get(model.device.type, _CACHE // (4 * width))))
 
     def __call__(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
         """Occupancy in [0, 1], (n,).

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import logging
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -11,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .errors import EngineError
+from .memory import is_out_of_memory
 
 __all__ = [
     "DEVICES",
@@ -24,6 +28,8 @@ __all__ = [
     "upload",
     "wait_for",
 ]
+
+_log = logging.getLogger(__name__)
 
 DeviceChoice = Literal["auto", "cpu", "cuda", "mps"]
 DEVICES: tuple[DeviceChoice, ...] = ("auto", "cpu", "cuda", "mps")
@@ -50,8 +56,17 @@ def precision_for(device: str) -> Precision:
     return Precision()
 
 
-def choose_device(choice: DeviceChoice) -> str:
+def choose_device(choice: DeviceChoice, *, tried: bool = True) -> str:
     """The device for a choice; ``auto`` takes a graphics card where PyTorch can use one.
+
+    A card is used when it has added two numbers: a build of PyTorch may know it and have no code for it.
+
+    Parameters
+    ----------
+    choice : {"auto", "cpu", "cuda", "mps"}
+    tried : bool
+        Without it no card computes, and so none gives up the memory that a program takes on it with its first
+        sum: enough to name the device.
 
     Raises
     ------
@@ -64,13 +79,38 @@ def choose_device(choice: DeviceChoice) -> str:
         "cpu": True,
     }
     if choice == "auto":
-        return next(name for name, there in available.items() if there)
+        return next(name for name, there in available.items() if there and not (tried and _trouble(name)))
+    build = f"PyTorch {torch.__version__}"
     if not available[choice]:
-        build = f"PyTorch {torch.__version__}"
         raise EngineError(
             f"{build} finds no {choice} device here; choose 'auto' or 'cpu', or check the driver."
         )
+    if tried and (trouble := _trouble(choice)):
+        raise EngineError(
+            f"{build} finds a {choice} device here, but can't compute on it ({trouble}); choose 'auto' or "
+            "'cpu', or install a build of PyTorch that is made for it."
+        )
     return choice
+
+
+@functools.cache  # what a build lacks it lacks as long as the process lives, and this is said once
+def _trouble(device: str) -> str:
+    """What keeps a device from computing at all, or nothing."""
+    if device == "cpu":
+        return ""
+    try:
+        _first_sum(device)
+    except Exception as error:  # noqa: BLE001 - drivers and builds fail in many ways
+        if is_out_of_memory(error):  # whoever holds it may let go, and a run has smaller steps to take
+            return ""
+        trouble = str(error).partition("\n")[0] or type(error).__name__
+        _log.warning("PyTorch %s can't compute on %s: %s", torch.__version__, device, trouble)
+        return trouble
+    return ""
+
+
+def _first_sum(device: str) -> None:
+    (torch.ones(2, device=device) * 2).sum().item()
 
 
 def upload(array: NDArray[np.generic], device: torch.device | str) -> Tensor:
@@ -94,10 +134,11 @@ def wait_for(device: str) -> None:
 
 def free_cached_memory(device: str) -> None:
     """Give the device's memory that torch keeps for later back to other programs."""
-    if device.startswith("cuda"):
-        torch.cuda.empty_cache()
-    elif device == "mps":
-        torch.mps.empty_cache()
+    with contextlib.suppress(RuntimeError):  # a card that broke says so again here, over what it said first
+        if device.startswith("cuda"):
+            torch.cuda.empty_cache()
+        elif device == "mps":
+            torch.mps.empty_cache()
 
 
 def reset_peak_device_memory(device: str) -> None:

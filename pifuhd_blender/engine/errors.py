@@ -14,6 +14,15 @@ class UnusableInput(EngineError):
     """The picture, box or file given is no good as it is (exit status 2)."""
 
 
+class NotNumbers(EngineError):
+    """Networks or MLPs answered with infinity or NaN."""
+
+    def __init__(
+        self, message: str = "The model gave values that are not numbers; its file may be damaged."
+    ) -> None:
+        super().__init__(message)
+
+
 class Cancelled(EngineError):
     """The user asked to stop; nothing was written."""
 

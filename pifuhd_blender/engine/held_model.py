@@ -93,6 +93,11 @@ class HeldModel:
             self._model.release(part)
             free_cached_memory(str(self._model.device))
 
+    def leave_all(self) -> None:
+        """Free all parts that don't stay, whatever stage was reached."""
+        for part in PARTS:
+            self.leave(part)
+
     def release(self) -> None:
         """Free everything; the file is opened again when needed."""
         for part in PARTS:

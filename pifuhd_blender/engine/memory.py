@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from .errors import EngineError
 
-__all__ = ["Effort", "OutOfMemory", "efforts_below", "is_out_of_memory", "with_less"]
+__all__ = ["LESS", "Effort", "OutOfMemory", "efforts_below", "is_out_of_memory", "with_less"]
 
 _log = logging.getLogger(__name__)
 
@@ -29,12 +29,18 @@ _SPELLINGS = re.compile(
     r"|(CUBLAS|CUDNN)_STATUS_NOT_INITIALIZED"
     r"|cudaErrorMemoryAllocation|hipErrorOutOfMemory|CUDA_ERROR_OUT_OF_MEMORY"
     r"|Unable to find a valid cuDNN algorithm"  # every algorithm's workspace was too large
+    r"|(GET|FIND) was unable to find an engine"  # the same, as cuDNN 8 and later say it
+    r"|_STATUS_INTERNAL_ERROR_(HOST|DEVICE)_ALLOCATION_FAILED"  # cuDNN 9
+    r"|os error (8|14|1455)\b|WinError 1455|error code: <(8|14|1455)>"  # Windows: the page file is too small
     r"|DefaultCPUAllocator|alloc_cpu\.cpp|posix_memalign"
     r"|not enough memory|can't allocate memory|cannot allocate memory|unable to allocate"
-    r"|failed to allocate|insufficient memory|StsNoMem|std::bad_alloc|MemoryError"
+    r"|failed to allocate|insufficient memory|StsNoMem|bad_alloc|bad allocation|MemoryError"
     r"|invalid buffer size",  # Metal's word for a tensor larger than it can hold
     re.IGNORECASE,
 )
+
+
+LESS = 0.125  # of the points at once: a block of them then takes 0.1 instead of 1 GB on a card
 
 
 class OutOfMemory(EngineError):
@@ -70,20 +76,21 @@ def is_out_of_memory(error: BaseException) -> bool:
     return False
 
 
-def efforts_below(first: Effort) -> Iterator[tuple[Effort, str]]:
+def efforts_below(first: Effort, *, narrow: bool = False) -> Iterator[tuple[Effort, str]]:
     """The ladder under ``first``, each step with the sentence that says what was done.
 
-    Half precision is left out on the CPU, where it saves little and costs much time.
+    Half precision is left out on the CPU, where it saves little and costs much time, and where ``narrow``
+    says that a card computes in it anyway.
     """
     effort = first
-    if effort.chunk_scale > 0.25:
-        effort = replace(effort, chunk_scale=0.25)
+    if effort.chunk_scale > LESS:
+        effort = replace(effort, chunk_scale=LESS)
         yield (
             effort,
             f"Memory ran out on {_device_words(first)}, so the points were evaluated in smaller chunks.",
         )
     if effort.device != "cpu":
-        if not effort.half:
+        if not effort.half and not narrow:
             effort = replace(effort, half=True)
             yield effort, f"Memory still ran out on {_device_words(first)}, so half precision was used."
         yield (
@@ -91,13 +98,13 @@ def efforts_below(first: Effort) -> Iterator[tuple[Effort, str]]:
             f"Memory of {_device_words(first)} did not suffice, so the CPU did the work: it takes longer.",
         )
         yield (
-            Effort("cpu", half=False, chunk_scale=0.25),
+            Effort("cpu", half=False, chunk_scale=LESS),
             "Memory ran out on the CPU too, so the points were evaluated in smaller chunks.",
         )
 
 
 def with_less(
-    run: Callable[[Effort], T], first: Effort, *, release: Callable[[], None]
+    run: Callable[[Effort], T], first: Effort, *, release: Callable[[], None], narrow: bool = False
 ) -> tuple[T, Effort, list[str]]:
     """Run, and when memory runs out run again one step lower, until it fits.
 
@@ -110,6 +117,8 @@ def with_less(
     release : callable
         Gives back what the failed attempt holds (garbage collection, caches of the device); called after the
         failed attempt's frames are gone.
+    narrow : bool
+        As :func:`efforts_below` takes it.
 
     Returns
     -------
@@ -127,7 +136,7 @@ def with_less(
     """
     words: list[str] = []
     effort = first
-    ladder = efforts_below(first)
+    ladder = efforts_below(first, narrow=narrow)
     while True:
         try:
             return run(effort), effort, words

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from .errors import EngineError
 from .model_config import CONFIGS, HourglassConfig, LevelConfig, ModelConfig, Pix2PixHDConfig, UNetConfig
 from .model_parts import Level
+from .networks.area_mean import area_mean
 from .networks.generator import GeneratorPair, GlobalGenerator
 from .networks.mlp import OccupancyMLP
 from .networks.unit_length import unit_length
@@ -281,7 +282,7 @@ class MultiLevelPIFu(PartedModel):
 
 def _pool(x: Tensor, size: int) -> Tensor:
     """Shrink to ``size`` by area; a smaller or equal map stays as it is (training feeds such)."""
-    return x if x.shape[-1] <= size else F.interpolate(x, size=(size, size), mode="area")
+    return x if x.shape[-1] <= size else area_mean(x, size, size)
 
 
 def _enlarge(x: Tensor, size: int, *, align_corners: bool) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .networks.area_mean import area_mean
 from .networks.unit_length import unit_length
 
 __all__ = ["join_scales"]
@@ -42,5 +43,5 @@ def join_scales(broad: Tensor, detailed: Tensor, matte: Tensor, cells: int) -> T
 
 def _low(x: Tensor, cells: int) -> Tensor:
     """Means over a grid of cells, interpolated between their middles; same size."""
-    means = F.interpolate(x, size=(cells, cells), mode="area")
+    means = area_mean(x, cells, cells)
     return F.interpolate(means, size=x.shape[-2:], mode="bilinear", align_corners=False)

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .networks.area_mean import area_mean
+
 __all__ = [
     "WAVES",
     "core_bound",
@@ -76,7 +78,7 @@ def thick_enough(depth: Tensor, matte: Tensor) -> Tensor:
     outline.
     """
     height, width = depth.shape[-2:]
-    outside = (F.interpolate(matte.float(), (height, width), mode="area") < 0.5).float()
+    outside = (area_mean(matte.float(), height, width) < 0.5).float()
     cell = 2 / width
     inward = torch.zeros_like(outside)
     for _ in range(int(THICKEST / (ROUND * cell)) + 1):
@@ -106,7 +108,7 @@ def sure_core(depth: Tensor, matte: Tensor, share: float) -> Tensor:
     covers less than half of one, so that it ends within the outline; nothing either where the middle jumps to
     that of another limb, so that no sheet hangs between them. (B, 1, h, w).
     """
-    covered = F.interpolate(matte.float(), depth.shape[-2:], mode="area")
+    covered = area_mean(matte.float(), depth.shape[-2], depth.shape[-1])
     thickness = (depth[:, :1] - depth[:, 1:2]).clamp(min=0)
     middle = depth.mean(1, keepdim=True)
     known = covered >= LEAST_COVER

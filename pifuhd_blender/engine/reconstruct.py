@@ -17,10 +17,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from . import cleanup, peak_memory
 from .camera import Subject, box_to_world, crop_subject, frame_person
@@ -28,26 +25,28 @@ from .colour import colour_vertices
 from .column_query import ColumnQuery
 from .device import (
     DeviceChoice,
+    Precision,
     choose_device,
     free_cached_memory,
     peak_device_memory,
+    precision_for,
     reset_peak_device_memory,
-    upload,
     wait_for,
 )
 from .errors import Cancelled, EngineError
 from .face_search import find_face
 from .held_model import HeldModel
-from .interruption import Asked, LeavableThread, ListeningNetworks
+from .interruption import Asked, LeavableThread
 from .matting import find_matte
 from .memory import Effort, is_out_of_memory, with_less
 from .mesh import Mesh, is_watertight
-from .model import CoarseFeatures, FineFeatures, MultiLevelPIFu
+from .model import MultiLevelPIFu
 from .model_config import Part
 from .photo import Photo, load_photo
-from .progress import Report, Stages, part_of
+from .progress import Report, Stages
 from .relief import add_relief
 from .result import Result
+from .seeing import Seen, see
 from .settings import Settings
 from .stage_times import StageTimes
 from .surface import Surface, extract_surface
@@ -55,14 +54,6 @@ from .surface import Surface, extract_surface
 __all__ = ["Reconstructor", "Result", "Settings"]
 
 _CHUNK = {"cpu": 10_000, "cuda": 200_000, "mps": 50_000}  # points in one question to the MLPs
-
-
-@dataclass(frozen=True)
-class _Features:
-    """What the networks made of a picture: all that the surface needs."""
-
-    coarse: CoarseFeatures
-    fine: FineFeatures | None
 
 
 class Reconstructor:
@@ -152,13 +143,19 @@ class Reconstructor:
             stages = Stages(report, expected)
             try:
                 return _Run(self.model, settings, effort, stages, asked).result(photo)
-            except RuntimeError as error:  # what torch raises for all that a card or its driver cannot do
-                if effort.device == "cpu" or is_out_of_memory(error):
+            except BaseException as error:
+                self.model.leave_all()  # a run that was cancelled holds the card's memory no longer
+                if (
+                    not isinstance(error, RuntimeError)  # torch's for all that a card or driver cannot do
+                    or effort.device == "cpu"
+                    or is_out_of_memory(error)
+                ):
                     raise
-                cause = str(error).splitlines()[0]
+                cause = str(error).partition("\n")[0] or type(error).__name__
                 raise EngineError(f"The graphics card failed ({cause}); choose the device 'cpu'.") from error
 
-        result, effort, words = with_less(run, Effort(self.device), release=self._free_memory)
+        narrow = self.model.heavy and precision_for(self.device) != Precision()
+        result, effort, words = with_less(run, Effort(self.device), release=self._free_memory, narrow=narrow)
         self._times.learn(settings.resolution, result.seconds)
         return dataclasses.replace(
             result,
@@ -194,9 +191,10 @@ class _Run:
         with self._stage("model", "Opening the model"):
             model = self.held.opened(self.effort.device, self.asked)
         with torch.inference_mode():
-            front, back, features = self._networks(model, subject)
-            surface = self._surface(model, features, subject)
-        del features
+            seen = see(self.held, model, subject, self.effort, self._stage, self.asked)
+            front, back = seen.front, seen.back
+            surface = self._surface(model, seen, subject)
+        del seen
         free_cached_memory(self.effort.device)
         with self._stage("mesh", "Cleaning the mesh"):
             mesh = cleanup.clean(Mesh(surface.vertices, surface.faces), self.settings.smoothing, self._poll)
@@ -253,54 +251,14 @@ class _Run:
         if self.asked():
             raise Cancelled
 
-    def _networks(
-        self, model: MultiLevelPIFu, subject: Subject
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], _Features]:
-        """Normal maps (512, 512, 3) and features."""
-        image, matte, image_fine, matte_fine = (
-            upload(array, self.effort.device)[None]
-            for array in (
-                subject.image_512,
-                subject.matte_512[None],
-                subject.image_1024,
-                subject.matte_1024[None],
-            )
-        )
-        with self._stage("normals", "Seeing front and back") as progress:
-            leave = self.effort.chunk_scale < 1 or not self.held.stays("normals")
-            with self._network(model, "normals", progress):
-                front, back = model.normals(image, matte, leave=leave)
-            free_cached_memory(self.effort.device)
-        with self._stage("features", "Understanding the picture") as progress:
-            has_fine = model.config.fine is not None
-            middle = 0.4 if has_fine else 1.0
-            with self._network(model, "coarse", part_of(progress, 0.0, middle)):
-                coarse = model.coarse_features(image, matte, front, back)
-            fine = None
-            if has_fine:
-                with self._network(model, "fine", part_of(progress, middle, 1.0)):
-                    fine = model.fine_features(image_fine, matte_fine, front, back)
-        return _to_picture(front), _to_picture(back), _Features(coarse, fine)
-
-    @contextlib.contextmanager
-    def _network(
-        self, model: MultiLevelPIFu, part: Part, progress: Callable[[float], None]
-    ) -> Generator[None]:
-        """Load a part, and let its networks listen and report."""
-        layers = model.part(part).modules()
-        convolutions = sum(isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) for layer in layers)
-        half = torch.autocast(self.effort.device.split(":")[0], torch.float16, enabled=self.effort.half)
-        with half, ListeningNetworks(self.asked, progress, convolutions):
-            yield
-
     def _leave(self, part: Part) -> None:
         self.held.leave(part, always=self.effort.chunk_scale < 1)
 
-    def _surface(self, model: MultiLevelPIFu, features: _Features, subject: Subject) -> Surface:
+    def _surface(self, model: MultiLevelPIFu, seen: Seen, subject: Subject) -> Surface:
         chunk = int(_CHUNK[self.effort.device.split(":")[0]] * self.effort.chunk_scale)
         with self._stage("surface", "Finding the surface") as progress:
             surface = extract_surface(
-                ColumnQuery(model, features.coarse, features.fine),
+                ColumnQuery(model, seen.coarse, seen.fine, self.effort.chunk_scale),
                 self.settings.resolution,
                 silhouette=subject.matte_512 > 0.5,
                 progress=progress,
@@ -308,11 +266,6 @@ class _Run:
                 chunk=chunk,
             )
             self._leave("coarse")
-            if features.fine is not None:
+            if seen.fine is not None:
                 self._leave("fine")
         return surface
-
-
-def _to_picture(normals: Tensor) -> NDArray[np.float32]:
-    """(1, 3, S, S) on any device to (S, S, 3)."""
-    return normals[0].float().permute(1, 2, 0).cpu().numpy()

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .contour import LEVEL, Interpolation, contour
-from .errors import Cancelled, EngineError
+from .errors import Cancelled, EngineError, NotNumbers
 from .lattice import INSIDE, OUTSIDE, SIDE, Flags, Lattice
 from .refine import count_mixed, mark_hints, settle, start, start_resolution, subdivide, thorough_until
 
@@ -198,7 +198,7 @@ class _Sampler:
             points = lattice_position(index[some], lattice.resolution).astype(np.float32)
             answer = np.asarray(self._occupancy(points), np.float32).reshape(-1)
             if not np.isfinite(answer).all():
-                raise EngineError("The model gave values that are not numbers; its file may be damaged.")
+                raise NotNumbers
             value[spot[some]] = answer
             state[spot[some]] = np.where(answer > LEVEL, np.uint8(INSIDE), np.uint8(OUTSIDE))
             self.evaluations += len(points)

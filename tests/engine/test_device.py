@@ -3,17 +3,39 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
 
+from pifuhd_blender.engine import device
 from pifuhd_blender.engine.device import Precision, choose_device, peak_device_memory, precision_for, upload
 from pifuhd_blender.engine.errors import EngineError
 
+NO_CODE = "CUDA error: no kernel image is available for execution on the device\nCompile with ..."
+
 
 @pytest.fixture
-def there(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+def failing(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """What graphics devices say at a first sum; those that are not named succeed."""
+    said: dict[str, str] = {}
+
+    def first_sum(name: str) -> None:
+        if name in said:
+            raise RuntimeError(said[name])
+
+    monkeypatch.setattr(device, "_first_sum", first_sum)
+    device._trouble.cache_clear()
+    yield said
+    device._trouble.cache_clear()
+
+
+@pytest.fixture
+def there(monkeypatch: pytest.MonkeyPatch, failing: dict[str, str]) -> set[str]:
     """Names of the graphics devices that PyTorch seems to find; none at first."""
+    assert not failing
     names: set[str] = set()
     monkeypatch.setattr(torch.cuda, "is_available", lambda: "cuda" in names)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: "mps" in names)
@@ -35,6 +57,35 @@ def test_a_missing_device_is_a_sentence(there: set[str]) -> None:
 
     with pytest.raises(EngineError, match="finds no cuda device here"):
         choose_device("cuda")
+
+
+def test_a_card_that_the_build_has_no_code_for_is_passed_over_and_told_once(
+    there: set[str], failing: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    there.add("cuda")
+    failing["cuda"] = NO_CODE
+
+    with caplog.at_level(logging.WARNING):
+        assert [choose_device("auto"), choose_device("auto")] == ["cpu", "cpu"]
+    (told,) = caplog.messages
+    assert told.endswith("can't compute on cuda: " + NO_CODE.partition("\n")[0])
+    with pytest.raises(EngineError, match=r"can't compute on it \(CUDA error: no kernel .*; choose 'auto'"):
+        choose_device("cuda")
+
+
+def test_a_card_whose_memory_another_program_holds_is_left_to_the_run(
+    there: set[str], failing: dict[str, str]
+) -> None:
+    there.add("cuda")
+    failing["cuda"] = "CUDA error: out of memory"
+
+    assert choose_device("auto") == "cuda"
+
+
+def test_the_processor_computes() -> None:
+    device._trouble.cache_clear()
+    assert choose_device("cpu") == "cpu"
+    device._first_sum("cpu")
 
 
 def test_the_processor_has_no_memory_of_its_own() -> None:

@@ -7,7 +7,7 @@ import weakref
 import pytest
 
 from pifuhd_blender.engine.errors import Cancelled, UnusableInput
-from pifuhd_blender.engine.memory import Effort, OutOfMemory, efforts_below, is_out_of_memory, with_less
+from pifuhd_blender.engine.memory import LESS, Effort, OutOfMemory, efforts_below, is_out_of_memory, with_less
 
 
 class OutOfMemoryError(RuntimeError):
@@ -30,6 +30,11 @@ SPELLINGS = [
     RuntimeError("[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory"),
     RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 1073741824 bytes."),
     RuntimeError("std::bad_alloc"),
+    RuntimeError("bad allocation"),
+    RuntimeError("GET was unable to find an engine to execute this computation"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
+    OSError("Die Auslagerungsdatei ist zu klein, um diesen Vorgang durchzuführen. (os error 1455)"),
+    RuntimeError("unable to mmap 1548375114 bytes from file <pifuhd.pt>: error code: <1455>"),
     OSError(12, "Cannot allocate memory"),
     Exception("OpenCV(5.0.0) error: (-4:Insufficient memory) Failed to allocate 4294967296 bytes"),
 ]
@@ -61,12 +66,17 @@ def test_a_wrapped_one_is_known_too() -> None:
 
 def test_the_ladder_of_a_graphics_card_ends_on_the_cpu() -> None:
     assert [effort for effort, _ in efforts_below(Effort("cuda"))] == [
-        Effort("cuda", half=False, chunk_scale=0.25),
-        Effort("cuda", half=True, chunk_scale=0.25),
+        Effort("cuda", half=False, chunk_scale=LESS),
+        Effort("cuda", half=True, chunk_scale=LESS),
         Effort("cpu"),
-        Effort("cpu", chunk_scale=0.25),
+        Effort("cpu", chunk_scale=LESS),
     ]
-    assert [effort for effort, _ in efforts_below(Effort("cpu"))] == [Effort("cpu", chunk_scale=0.25)]
+    assert [effort for effort, _ in efforts_below(Effort("cpu"))] == [Effort("cpu", chunk_scale=LESS)]
+
+
+def test_half_precision_is_no_step_where_a_card_computes_in_it_anyway() -> None:
+    steps = [effort for effort, _ in efforts_below(Effort("cuda"), narrow=True)]
+    assert steps == [Effort("cuda", chunk_scale=LESS), Effort("cpu"), Effort("cpu", chunk_scale=LESS)]
 
 
 @pytest.mark.parametrize("fitting", [0, 1, 2, 3, 4])

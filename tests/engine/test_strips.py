@@ -96,6 +96,15 @@ def test_a_filter_without_gradients_equals_the_one_with() -> None:
             torch.testing.assert_close(result, plain, rtol=0, atol=10 * TOLERANCE)  # of some hundred layers
 
 
+def test_moments_and_enlarging_stay_exact_where_convolutions_do_not() -> None:
+    x, small = map_of_noise(16) + 12, map_of_noise(7, 10, 6)
+    with torch.inference_mode():
+        expected = ChannelSums.of(x).group_moments(8), add_enlarged(map_of_noise(7), small)
+        with torch.autocast("cpu", torch.bfloat16):
+            result = ChannelSums.of(x).group_moments(8), add_enlarged(map_of_noise(7), small)
+    torch.testing.assert_close(result, expected, rtol=0, atol=0)
+
+
 def test_half_the_width_changes_little() -> None:
     torch.manual_seed(1)
     block, x = ResidualBlock(128, 128), map_of_noise(128)

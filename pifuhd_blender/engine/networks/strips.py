@@ -51,10 +51,11 @@ class ChannelSums:
 
     def add(self, strip: Tensor) -> None:
         """Count a strip of the map in."""
-        pixels = strip.permute(0, 2, 3, 1).flatten(1, 2)  # (B, pixels, C)
+        pixels = strip.permute(0, 2, 3, 1).flatten(1, 2).float()  # (B, pixels, C)
         ones = pixels.new_ones(1, pixels.shape[1])
-        self._sums[0] += (ones @ pixels)[:, 0]
-        self._sums[1] += (ones @ (pixels * pixels))[:, 0]
+        with _exactly():
+            self._sums[0] += (ones @ pixels)[:, 0]
+            self._sums[1] += (ones @ (pixels * pixels))[:, 0]
 
     def group_moments(self, groups: int) -> tuple[Tensor, Tensor]:
         """Mean and variance of each channel's group, (B, C) each."""
@@ -123,18 +124,25 @@ def add_enlarged(x: Tensor, small: Tensor) -> Tensor:
     Of a separable enlargement each axis is a product with a matrix of four numbers a row; torch's own way
     takes ten times as long with a pixel's channels together.
     """
+    small = small.float()
     down, across = (_enlarging(side, small) for side in small.shape[2:])
     pixels = small.permute(0, 2, 3, 1)  # (B, H, W, C)
-    for top, bottom in _strips(x):
-        first, last = _reach(down[top:bottom])
-        rows = down[top:bottom, first:last] @ pixels[:, first:last].flatten(2)  # (B, rows, W C)
-        rows = rows.unflatten(2, pixels.shape[2:])
-        for left in range(0, len(across), _COLUMNS):
-            some = across[left : left + _COLUMNS]
-            first, last = _reach(some)
-            finer = some[:, first:last] @ rows[:, :, first:last]  # (B, rows, columns, C)
-            x[:, :, top:bottom, left : left + _COLUMNS] += finer.permute(0, 3, 1, 2)
+    with _exactly():
+        for top, bottom in _strips(x):
+            first, last = _reach(down[top:bottom])
+            rows = down[top:bottom, first:last] @ pixels[:, first:last].flatten(2)  # (B, rows, W C)
+            rows = rows.unflatten(2, pixels.shape[2:])
+            for left in range(0, len(across), _COLUMNS):
+                some = across[left : left + _COLUMNS]
+                first, last = _reach(some)
+                finer = some[:, first:last] @ rows[:, :, first:last]  # (B, rows, columns, C)
+                x[:, :, top:bottom, left : left + _COLUMNS] += finer.permute(0, 3, 1, 2)
     return x
+
+
+def _exactly() -> torch.autocast:
+    """Where products are float32 whatever the convolutions are: bfloat16 sums are no moments."""
+    return torch.autocast("cpu", enabled=False)
 
 
 def _enlarging(side: int, like: Tensor) -> Tensor:

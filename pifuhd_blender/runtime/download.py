@@ -11,20 +11,22 @@ import contextlib
 import hashlib
 import http.client
 import json
+import re
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from .errors import RuntimeProblem
-from .folders import free_space, gigabytes
+from .folders import free_space, gigabytes, put_file_in_place
+from .interruptible import each_interruptibly, interruptibly
 from .job import Report
 
 __all__ = ["fetch_file", "fetch_json", "sha256_of"]
 
-_CHUNK = 1 << 18  # bytes; cancel is looked at after each
+_CHUNK = 1 << 18  # bytes
 _TIMEOUT = 15.0  # seconds for one answer or one chunk
 _ATTEMPTS = 5  # at a connection that breaks while it makes progress
 _AGENT = "pifuhd_blender"  # some hosts refuse Python's own
@@ -33,10 +35,12 @@ _AGENT = "pifuhd_blender"  # some hosts refuse Python's own
 class _Broken(Exception):
     """The connection gave less than the file."""
 
-    def __init__(self, why: str, status: int = 0) -> None:
+    def __init__(self, why: str, status: int = 0, size: int = -1) -> None:
         super().__init__(why)
         self.why = why
         self.status = status
+        self.size = size
+        """Of the file, where a server says so in refusing a part of it."""
 
 
 class _SafeRedirects(urllib.request.HTTPRedirectHandler):
@@ -74,11 +78,12 @@ def fetch_file(
     Raises
     ------
     RuntimeProblem
-        No address gave it, it is not what was expected, or there is no room.
+        No address gave it, it is not what was expected, there is no room, or its place can't be written to.
     Stopped
         Cancelled; the ``.part`` file stays, so that the next call goes on there.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
+    with _writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
     troubles: list[str] = []
     for address in addresses:
@@ -102,7 +107,7 @@ def fetch_file(
         raise RuntimeProblem(
             f"{target.name} did not arrive as published (its checksum differs), so it was removed; try again."
         )
-    part.replace(target)
+    put_file_in_place(part, target)
     _forget(part)
     return found
 
@@ -165,50 +170,78 @@ def _fetch_rest(address: str, part: Path, report: Report, size: int) -> None:
         have = 0
     headers = {"Range": f"bytes={have}-", "If-Range": known["tag"]} if have else {}
     try:
-        answer = _open(address, headers)
+        answer = interruptibly(report, lambda: _open(address, headers))
     except _Broken as broken:
         if not have or broken.status != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise
-        answer = _open(address, {})  # what is there is longer than the file: from the beginning
-    with answer:
-        if answer.status != http.HTTPStatus.PARTIAL_CONTENT:
-            have = 0
-        length = answer.headers.get("Content-Length")
-        whole = have + int(length) if length and length.isdigit() else 0
-        if (whole or size) - have > free_space(part):
-            raise RuntimeProblem(
-                f"{part.stem} needs {gigabytes((whole or size) - have)} more, but only "
-                f"{gigabytes(free_space(part))} are free where {part.parent} is; make room and try again."
-            )
-        tag = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
-        _memory(part).write_text(
-            json.dumps({"address": address, "tag": "" if tag.startswith("W/") else tag}), encoding="utf-8"
-        )
-        with part.open("ab" if have else "wb") as file:
-            got = _copy(answer, file, have, whole or size, report)
+        if broken.size == have:  # an earlier call fetched all of it and came no further
+            return
+        # What is there is longer than the file: from the beginning
+        answer = interruptibly(report, lambda: _open(address, {}))
+    try:
+        have, whole = _begin(answer, address, part, have, size)
+    except BaseException:
+        answer.close()
+        raise
+    # The thread that reads closes the answer, because nobody else can while it waits for the server
+    blocks = contextlib.closing(each_interruptibly(report, lambda: _blocks(answer)))
+    with _writing(part), blocks as coming, part.open("ab" if have else "wb") as file:
+        got = _copy(coming, file, have, whole or size, report)
     if whole and got != whole:
         raise _Broken(f"{gigabytes(got)} of {gigabytes(whole)} came")
 
 
-def _copy(answer: Any, file: IO[bytes], have: int, whole: int, report: Report) -> int:  # noqa: ANN401
-    name = Path(str(file.name)).stem
-    while True:
-        report.check()
-        try:
-            block = answer.read1(_CHUNK)
-        except (OSError, http.client.HTTPException) as error:
-            raise _Broken(_reason(error)) from error
-        if not block:
-            return have
-        try:
-            file.write(block)
-        except OSError as error:
-            raise RuntimeProblem(
-                f"{name} can't be written ({error.strerror}); make room and try again."
-            ) from error
+def _begin(answer: Any, address: str, part: Path, have: int, size: int) -> tuple[int, int]:  # noqa: ANN401
+    """Remember whose bytes come now; how many there are before them, and how many in all (0: unknown)."""
+    if answer.status != http.HTTPStatus.PARTIAL_CONTENT:
+        have = 0
+    length = answer.headers.get("Content-Length")
+    whole = have + int(length) if length and length.isdigit() else 0
+    if (whole or size) - have > free_space(part):
+        raise RuntimeProblem(
+            f"{part.stem} needs {gigabytes((whole or size) - have)} more, but only "
+            f"{gigabytes(free_space(part))} are free where {part.parent} is; make room and try again."
+        )
+    tag = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
+    with _writing(part):
+        _memory(part).write_text(
+            json.dumps({"address": address, "tag": "" if tag.startswith("W/") else tag}), encoding="utf-8"
+        )
+    return have, whole
+
+
+def _blocks(answer: Any) -> Iterator[bytes]:  # noqa: ANN401 - urllib's own answer
+    with answer:
+        while True:
+            try:
+                block = answer.read1(_CHUNK)
+            except (OSError, http.client.HTTPException) as error:
+                raise _Broken(_reason(error)) from error
+            if not block:
+                return
+            yield block
+
+
+def _copy(blocks: Iterator[bytes], file: IO[bytes], have: int, whole: int, report: Report) -> int:
+    for block in blocks:
+        file.write(block)
         have += len(block)
         if whole:
             report.fraction(have / whole)
+    return have
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Generator[None]:
+    """Let what the system says about a file become a sentence, also when its last bytes fail as it closes."""
+    try:
+        yield
+    except OSError as error:
+        name = path.name.removesuffix(".part")
+        raise RuntimeProblem(
+            f"{name} can't be written to {path.parent} ({error.strerror or error}); make room there, or see "
+            "that it can be written to, and try again."
+        ) from error
 
 
 def _open(address: str, headers: dict[str, str]) -> Any:  # noqa: ANN401 - urllib's own answer
@@ -220,7 +253,14 @@ def _open(address: str, headers: dict[str, str]) -> Any:  # noqa: ANN401 - urlli
     try:
         return opener.open(request, timeout=_TIMEOUT)
     except (OSError, http.client.HTTPException) as error:
-        raise _Broken(_reason(error), getattr(error, "code", 0)) from error
+        raise _Broken(_reason(error), getattr(error, "code", 0), _told_size(error)) from error
+
+
+def _told_size(error: Exception) -> int:
+    """The file's size by a refusal of a part ("Content-Range: bytes */1234"), or -1."""
+    told = error.headers.get("Content-Range", "") if isinstance(error, urllib.error.HTTPError) else ""
+    found = re.fullmatch(r"bytes \*/(\d+)", told.strip())
+    return int(found[1]) if found else -1
 
 
 def _reason(error: Exception) -> str:

@@ -3,8 +3,9 @@
 
 Made by uv from the exact pins in ``requirements.txt``, in a folder that the caller names and that outlives an
 update of the add-on. A new one is made beside its place and moved there when it works, so there is never half
-of one. May import the standard library only. Never here: bpy, and the network unless ``online`` says that the
-user allows it.
+of one, and an old one stays until then. What is no longer needed is renamed, then deleted; what can't be goes
+with the next install. May import the standard library only. Never here: bpy, and the network unless
+``online`` says that the user allows it.
 """
 
 from __future__ import annotations
@@ -13,24 +14,31 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import os
-import shutil
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Generator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from .environment_making import Maker
 from .environment_plan import BACKENDS, Options, Plan, make_plan
 from .errors import RuntimeProblem, Stopped
-from .folders import folder_size, free_space, gigabytes, put_in_place, remove_folder
+from .folders import (
+    discard,
+    folder_size,
+    gigabytes,
+    is_file,
+    is_folder,
+    put_aside,
+    put_in_place,
+    remove_folder,
+    set_aside,
+)
 from .job import Job, Report
-from .logged_process import run_logged
 from .only_one import only_one
-from .process_tree import clean_environment
-from .python_check import PythonCheck, check_python, environment_python
+from .python_check import PythonCheck, environment_python
 from .uv_binary import fetch_uv, find_uv
-from .uv_failure import uv_sentence
 
 __all__ = [
     "BACKENDS",
@@ -43,6 +51,9 @@ __all__ = [
 ]
 
 REQUIREMENTS = Path(__file__).resolve().parent / "requirements.txt"
+
+_BUSY = "Another Blender is working on the environment just now; try again when it has finished."
+_MOMENT = 0.1  # seconds that whoever cancels waits for a folder which something holds
 
 
 class Condition(StrEnum):
@@ -86,6 +97,8 @@ class Environment:
         self._cache = root / "uv_cache"
         self._pythons = root / "python"
         self._tools = root / "uv"
+        self._lock = root / "environment.lock"
+        self._log = root / "install.log"
 
     def plan(self, options: Options, *, online: bool) -> Plan:
         """What an install would take, and whether it can be done. Quick: looks at the disk only."""
@@ -95,9 +108,9 @@ class Environment:
         """What is there. Quick: reads one small file and starts nothing."""
         python = environment_python(self.folder)
         facts = self._read_facts()
-        if not self.folder.is_dir():
+        if not is_folder(self.folder):
             return State(Condition.MISSING, "The Python environment is not installed.")
-        if not facts or not python.exists():  # exists() also tells a link to a Python that was removed
+        if not facts or not is_file(python):  # false too for a link to a Python that was removed
             return State(
                 Condition.BROKEN,
                 "The Python environment is damaged; press Repair to make it anew.",
@@ -132,104 +145,55 @@ class Environment:
         plan = self.plan(options, online=online)
         if plan.refusal:
             raise RuntimeProblem(plan.refusal)
-        self.root.mkdir(parents=True, exist_ok=True)
-        busy = "Another Blender is working on the environment just now; try again when it has finished."
-        had_pythons = self._pythons.exists()
-        with only_one(self.root / "environment.lock", busy):
+        with _said(self.root), only_one(self._lock, _BUSY):
+            had_pythons = is_folder(self._pythons)
             try:
-                report.words("Looking for uv", 0.0)
-                self._clear_leftovers()
-                uv = find_uv(self._tools) or fetch_uv(self._tools, report, wheels=options.wheels)
-                check = self._make(uv, options, plan, report)
-                self._write_facts(options, check, uv)
-                report.words("Putting it in place", 0.98)
-                put_in_place(self._fresh, self.folder)
-                # Hard-linked or copied: the environment no longer needs it
-                shutil.rmtree(self._cache, ignore_errors=True)
+                self._make(options, plan, report)
             except Stopped:
-                self._clear_leftovers()
-                shutil.rmtree(self._cache, ignore_errors=True)
-                if not had_pythons:
-                    shutil.rmtree(self._pythons, ignore_errors=True)
+                self._leave([self._fresh, self._cache, *([] if had_pythons else [self._pythons])])
                 raise
-            except RuntimeProblem:
+            except (RuntimeProblem, OSError):
                 self._clear_leftovers()  # what was fetched stays, so that the next try is quicker
                 raise
             finally:
                 with contextlib.suppress(OSError):
-                    (self.root / "install.log").write_text("\n".join(report.lines()) + "\n", encoding="utf-8")
+                    self._log.write_text("\n".join(report.lines()) + "\n", encoding="utf-8")
         return self.state()
 
-    def _make(self, uv: Path, options: Options, plan: Plan, report: Report) -> PythonCheck:
-        environment = self._uv_variables()
-        offline = ["--offline"] if options.wheels is not None else []
-        report.words("Finding a Python", 0.02)
-        make = [str(uv), "venv", "--no-project", "--relocatable", "--python", options.python, *offline]
-        self._run([*make, str(self._fresh)], report, environment)
-
-        report.words("Installing packages (this takes some minutes)", 0.05)
-        install = [str(uv), "pip", "install", "--python", str(environment_python(self._fresh))]
-        install += ["--only-binary", ":all:", "-r", str(self._requirements), *offline]
-        if options.wheels is not None:
-            install += ["--no-index", "--find-links", str(options.wheels)]
-        elif options.backend != "index":
-            install += ["--torch-backend", options.backend]
-        free = free_space(self.root)
-
-        def tick() -> None:
-            # uv tells no percentage to a pipe, but what it writes shows in the free space
-            written = free - free_space(self.root)
-            report.fraction(0.05 + 0.85 * min(max(written / plan.disk, 0.0), 1.0))
-
-        self._run(install, report, environment, tick)
-        report.fraction(0.92)
-        return check_python(environment_python(self._fresh), report)
-
-    def _run(
-        self,
-        command: list[str],
-        report: Report,
-        environment: dict[str, str],
-        tick: Callable[[], None] | None = None,
-    ) -> None:
-        status, lines = run_logged(
-            command,
-            report,
-            folder=self.root,
-            environment=environment,
-            on_tick=tick,
-        )
-        if status != 0:
-            raise RuntimeProblem(f"{uv_sentence(lines)} The whole log is {self.root / 'install.log'}.")
-
-    def _uv_variables(self) -> dict[str, str]:
-        """The environment of uv: everything below our folder, nothing registered anywhere, plain text out.
-
-        The user's own UV_... settings (mirrors, certificates, find-links) hold.
-        """
-        return clean_environment(
-            {
-                # On the same disk as the environment, so that files are linked and not copied
-                "UV_CACHE_DIR": str(self._cache),
-                "UV_PYTHON_INSTALL_DIR": str(self._pythons),
-                "UV_PYTHON_INSTALL_BIN": "0",
-                "UV_PYTHON_INSTALL_REGISTRY": "0",
-                "UV_NO_PROGRESS": "1",
-                "NO_COLOR": "1",
-            }
-        )
+    def _make(self, options: Options, plan: Plan, report: Report) -> None:
+        report.words("Looking for uv", 0.0)
+        put_aside(self._fresh)  # from a Blender that was killed
+        self._clear_leftovers()
+        uv = find_uv(self._tools, report) or fetch_uv(self._tools, report, wheels=options.wheels)
+        maker = Maker(uv, self._fresh, self._cache, self._pythons, self._log)
+        check = maker.make(self._requirements, options, plan, report)
+        self._write_facts(options, check, uv)
+        report.check()
+        report.words("Putting it in place", 0.98)
+        put_in_place(self._fresh, self.folder)
+        # Hard-linked or copied: the environment no longer needs it
+        with contextlib.suppress(RuntimeProblem):
+            remove_folder(self._cache)
 
     def _clear_leftovers(self) -> None:
-        """Remove what an interruption left: an unfinished environment, and old ones renamed to be removed."""
-        for leftover in (self._fresh, *self.root.glob("*.removed-*")):
-            if os.path.lexists(leftover):
-                shutil.rmtree(leftover, ignore_errors=True)
-        if self._fresh.exists():
-            remove_folder(self._fresh)
+        """Free the unfinished environment's name, and delete what can be deleted; never raises."""
+        with contextlib.suppress(RuntimeProblem):
+            put_aside(self._fresh)
+        self._delete_set_aside()
+
+    def _leave(self, folders: list[Path]) -> None:
+        """Take back what was begun, at once: renamed here, deleted by a thread; never raises."""
+        for folder in folders:
+            with contextlib.suppress(RuntimeProblem):
+                put_aside(folder, patience=_MOMENT)
+        threading.Thread(target=self._delete_set_aside, name="pifuhd-delete", daemon=True).start()
+
+    def _delete_set_aside(self) -> None:
+        for leftover in set_aside(self.root):
+            discard(leftover)
 
     def _remove(self, report: Report) -> int:
-        busy = "Another Blender is working on the environment just now; try again when it has finished."
-        with only_one(self.root / "environment.lock", busy):
+        with _said(self.root), only_one(self._lock, _BUSY):
             report.words("Measuring")
             folders = [self.folder, self._fresh, self._cache, self._pythons, self._tools]
             # Together, because the cache may share its files with the environment
@@ -238,7 +202,8 @@ class Environment:
                 report.words(f"Removing {folder.name}")
                 remove_folder(folder)
             self._clear_leftovers()
-            (self.root / "install.log").unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self._log.unlink()
             freed = before - folder_size(self.root)
             report.words(f"Removed; {gigabytes(freed)} are free again")
         return freed
@@ -267,3 +232,15 @@ class Environment:
             return json.loads((self.folder / "pifuhd_environment.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
+
+
+@contextlib.contextmanager
+def _said(root: Path) -> Generator[None]:
+    """Let what the system says about a file become a sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise RuntimeProblem(
+            f"{error.filename or root} can't be written to ({error.strerror or error}); make room there or "
+            "choose another data folder."
+        ) from error

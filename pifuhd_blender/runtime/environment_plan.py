@@ -8,19 +8,25 @@ library only. Never here: bpy, the network, making anything.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from .folders import free_space, gigabytes
+from .logged_process import find_program
 from .python_check import NEWEST, OLDEST
 from .uv_binary import machine
 
-__all__ = ["BACKENDS", "Options", "Plan", "make_plan"]
+__all__ = ["ANY_PYTHON", "BACKENDS", "Options", "Plan", "make_plan", "torch_build"]
 
-BACKENDS = ("auto", "cpu", "cu126", "cu128", "cu130", "cu132", "rocm7.2", "xpu", "index")
-"""What can be asked for; ``auto`` looks at the driver, ``index`` takes what the package index itself has."""
+BACKENDS = ("auto", "cpu", "cu126", "cu130", "cu132", "rocm7.2", "index")
+"""What can be asked for; ``auto`` looks at the driver, ``index`` takes what the package index itself has.
+
+Builds for devices that the engine computes on alone: on Intel's (xpu) it would fall back to the CPU. Of those
+for NVIDIA, the ones that the pinned torch is published for."""
+
+ANY_PYTHON = f">={OLDEST[0]}.{OLDEST[1]},<{NEWEST[0]}.{NEWEST[1] + 1}"
+"""Every Python that the pinned packages have wheels for."""
 
 # Rounded up from installs of torch 2.13: (bytes to fetch, bytes on disk), with Python and uv
 _SIZES = {
@@ -28,7 +34,6 @@ _SIZES = {
     "apple": (350_000_000, 1_400_000_000),
     "cuda": (3_500_000_000, 8_000_000_000),
     "rocm": (6_000_000_000, 20_000_000_000),
-    "xpu": (3_000_000_000, 8_000_000_000),
 }
 
 _INTEL_MAC, _WINDOWS_ON_ARM = ("darwin", "x86_64"), ("win32", "arm64")
@@ -52,7 +57,7 @@ class Options:
     """One of :data:`BACKENDS` or any other that uv knows."""
     wheels: Path | None = None
     """A folder that has all wheels (and uv's, unless uv is installed): nothing is fetched then."""
-    python: str = f">={OLDEST[0]}.{OLDEST[1]},<{NEWEST[0]}.{NEWEST[1] + 1}"
+    python: str = ANY_PYTHON
     """Which Python uv is to find or bring: a version, a range or a path."""
 
 
@@ -62,7 +67,7 @@ class Plan:
 
     folder: Path
     kind: str
-    """``cpu``, ``cuda``, ``rocm``, ``xpu`` or ``apple``: what the sizes are for."""
+    """``cpu``, ``cuda``, ``rocm`` or ``apple``: what the sizes are for."""
     download: int
     """Bytes to fetch, about."""
     disk: int
@@ -115,21 +120,39 @@ def make_plan(root: Path, folder: Path, options: Options, *, online: bool) -> Pl
     return Plan(folder, kind, download, disk, free, refusal)
 
 
+def torch_build(backend: str) -> str:
+    """What uv is asked for by ``--torch-backend``, for one of :data:`BACKENDS` that is not ``index``.
+
+    The same, but ``auto`` only where there is something to choose: with neither NVIDIA's driver nor ROCm, uv
+    takes Intel's build (3 GB) wherever it sees graphics of Intel, and the engine can't compute on these.
+    """
+    if backend == "auto" and sys.platform != "darwin" and not _has_nvidia() and not _has_rocm():
+        return "cpu"
+    return backend
+
+
 def _kind(backend: str) -> str:
     """What the sizes depend on."""
     if sys.platform == "darwin":
         return "apple"
     if backend == "auto":
-        return "cuda" if _has_nvidia() else "cpu"
+        if _has_nvidia():
+            return "cuda"
+        return "rocm" if _has_rocm() else "cpu"
     if backend == "index":  # PyPI's torch brings CUDA on Linux only
         return "cuda" if sys.platform == "linux" else "cpu"
     if backend.startswith("rocm"):
         return "rocm"
-    return {"cpu": "cpu", "xpu": "xpu"}.get(backend, "cuda")
+    return "cpu" if backend == "cpu" else "cuda"
 
 
 def _has_nvidia() -> bool:
     """Whether NVIDIA's driver is installed, by its own traces."""
     if sys.platform == "win32":
         return (Path(os.environ.get("SYSTEMROOT", r"C:\Windows")) / "System32" / "nvcuda.dll").exists()
-    return Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
+    return Path("/proc/driver/nvidia/version").exists() or find_program("nvidia-smi") is not None
+
+
+def _has_rocm() -> bool:
+    """Whether ROCm is installed, by the program that uv asks for AMD's cards; torch has it on Linux only."""
+    return sys.platform == "linux" and find_program("rocm_agent_enumerator") is not None

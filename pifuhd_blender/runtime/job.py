@@ -132,8 +132,11 @@ class Job(Generic[T]):
 
     def snapshot(self) -> Snapshot:
         """Where it stands now."""
+        state = self._state
         words, fraction = self._report.told()
-        return Snapshot(self._state, words, fraction)
+        if state is JobState.RUNNING and self._report.stopping:
+            words = "Cancelling"
+        return Snapshot(state, words, fraction)
 
     def new_lines(self) -> list[str]:
         """Log lines since the last call."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,11 @@ _MODULES = {
     "safetensors": "safetensors",
     "fast_simplification": "fast-simplification",
 }
+# How CUDA and ROCm say that a build holds no code for a card; what else can fail at a first sum (memory that
+# another program has just now) may be gone at the next
+_NO_CODE = re.compile(r"no kernel image|invalid device function|ARCH_MISMATCH|\bPTX\b", re.IGNORECASE)
+# How Windows says that a library is not there which torch does not bring
+_NO_RUNTIME = re.compile(r"WinError (126|1114)\b|DLL load failed", re.IGNORECASE)
 _MARK = "pifuhd-check:"
 _PROBE = f"""
 import importlib, importlib.metadata, json, struct, sys
@@ -51,6 +57,11 @@ if "torch" in found["versions"]:
     import torch
     if torch.cuda.is_available():
         found["device"] = torch.cuda.get_device_name(0)
+        try:  # a build may know the card and have no code for it
+            (torch.ones(2, device="cuda") * 2).sum().item()
+        except Exception as error:
+            found["unfit"] = f"{{type(error).__name__}}: {{error}}".splitlines()[0]
+            print(found["device"] + " fails at a first sum: " + found["unfit"], flush=True)
     elif torch.backends.mps.is_available():
         found["device"] = "Apple GPU"
     else:
@@ -93,7 +104,8 @@ def check_python(python: Path, report: Report) -> PythonCheck:
     Raises
     ------
     RuntimeProblem
-        It is no Python, too old, or lacks something; the sentence says what to install.
+        It is no Python, too old, lacks something, or its torch has no code for the graphics card; the
+        sentence says what to install.
     """
     if python.is_dir():
         python = environment_python(python)
@@ -144,5 +156,16 @@ def _judge(python: Path, found: dict[str, object]) -> PythonCheck:
                 f'"{python}" -m pip install {" ".join(absent)} (without --user).'
             )
         name, why = next(iter(missing.items()))
+        if name == "torch" and _NO_RUNTIME.search(str(why)):
+            raise RuntimeProblem(
+                f"{python} can't load torch, because Microsoft's Visual C++ Redistributable (x64) is missing "
+                "or too old; install it from https://aka.ms/vs/17/release/vc_redist.x64.exe and try again."
+            )
         raise RuntimeProblem(f"{python} can't load {name} ({str(why)[:200]}); reinstall that package.")
-    return PythonCheck(python, version, {str(k): str(v) for k, v in versions.items()}, str(found["device"]))
+    device = str(found["device"])
+    if _NO_CODE.search(str(found.get("unfit", ""))):
+        raise RuntimeProblem(
+            f"PyTorch {versions.get('torch', '')} has no code for {device}; choose another CUDA or CPU under "
+            "How It Is Installed (into a Python of your own, install another build of PyTorch)."
+        )
+    return PythonCheck(python, version, {str(k): str(v) for k, v in versions.items()}, device)

@@ -8,12 +8,12 @@ binary.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
 import shutil
 import stat
-import subprocess
 import sys
 import zipfile
 from dataclasses import dataclass
@@ -21,8 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from .download import fetch_file, fetch_json, sha256_of
-from .errors import RuntimeProblem
+from .errors import RuntimeProblem, Stopped
+from .folders import is_file, put_file_in_place
+from .interruptible import interruptibly
 from .job import Report
+from .logged_process import find_program, run_logged
 from .process_tree import clean_environment
 
 __all__ = ["VERSION", "Wheel", "fetch_uv", "find_uv", "wheel_of_this_system"]
@@ -30,6 +33,7 @@ __all__ = ["VERSION", "Wheel", "fetch_uv", "find_uv", "wheel_of_this_system"]
 VERSION = "0.13.9"
 # Older ones don't know the PyTorch indexes that the pinned torch is published on
 _OLDEST = (0, 13, 0)
+_PATIENCE = 20.0  # seconds for a uv to tell its version; a virus scanner's first look at it has taken ten
 _INDEX = "https://pypi.org/pypi/uv/{version}/json"  # PyPI's JSON API: where each file of a release lies
 
 
@@ -75,7 +79,6 @@ _WHEELS = {
         "eeb92051c2123b9730c46b04cc843cfa4bc7d7b0aec56df431a2215ef4cb0273",
     ),
 }
-_NO_WINDOW = subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0
 _MACHINES = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}
 
 
@@ -103,17 +106,21 @@ def wheel_of_this_system(system: str = sys.platform, processor: str = "") -> Whe
     return wheel
 
 
-def find_uv(folder: Path) -> Path | None:
+def find_uv(folder: Path, report: Report) -> Path | None:
     """A uv that is recent enough: ours in ``folder``, else one on PATH or where uv's own installer puts it.
 
     Starts each candidate once to ask its version (some milliseconds); call it from a job.
+
+    Raises
+    ------
+    Stopped
+        Cancelled.
     """
     name = _binary_name()
     # Programs started from macOS's Finder or a Linux menu get a PATH without the user's own folders
     usual = [Path.home() / ".local" / "bin" / name, Path.home() / ".cargo" / "bin" / name]
-    on_path = shutil.which("uv")
-    for candidate in (folder / name, *([Path(on_path)] if on_path else []), *usual):
-        if candidate.is_file() and _version_of(candidate) >= _OLDEST:
+    for candidate in (folder / name, find_program("uv"), *usual):
+        if candidate is not None and is_file(candidate) and _version_of(candidate, report) >= _OLDEST:
             return candidate
     return None
 
@@ -155,13 +162,14 @@ def fetch_uv(folder: Path, report: Report, *, wheels: Path | None = None, index:
             )
         return _unpack(local, folder)
     report.words(f"Fetching uv {VERSION} from PyPI", 0.0)
-    document = fetch_json(index.format(version=VERSION))
+    document = interruptibly(report, lambda: fetch_json(index.format(version=VERSION)))
     fetched = folder / wheel.name
     fetch_file([_address_in(document, wheel)], fetched, report, size=wheel.size, sha256=wheel.sha256)
     try:
         return _unpack(fetched, folder)
     finally:
-        fetched.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a scanner reads it still
+            fetched.unlink(missing_ok=True)
 
 
 def _address_in(document: Any, wheel: Wheel) -> str:  # noqa: ANN401 - JSON
@@ -178,8 +186,8 @@ def _unpack(wheel: Path, folder: Path) -> Path:
     """The binary alone, out of the wheel's data scripts."""
     binary = folder / _binary_name()
     fresh = binary.with_name(binary.name + ".part")
-    folder.mkdir(parents=True, exist_ok=True)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         with (
             zipfile.ZipFile(wheel) as archive,
             archive.open(f"uv-{VERSION}.data/scripts/{_binary_name()}") as source,
@@ -187,31 +195,36 @@ def _unpack(wheel: Path, folder: Path) -> Path:
         ):
             shutil.copyfileobj(source, target)
         fresh.chmod(fresh.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
-        fresh.replace(binary)
+        put_file_in_place(fresh, binary)
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise RuntimeProblem(
             f"uv could not be unpacked to {folder} ({error}); make room and try again."
         ) from error
     finally:
-        fresh.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
     return binary
 
 
-def _version_of(binary: Path) -> tuple[int, ...]:
+def _version_of(binary: Path, report: Report) -> tuple[int, ...]:
+    report.line(str(binary))
     try:
-        done = subprocess.run(
+        _, lines = run_logged(
             [str(binary), "--version"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=20,
-            env=clean_environment(),
-            creationflags=_NO_WINDOW,
+            report,
+            folder=binary.parent,
+            environment=clean_environment(),
+            seconds=_PATIENCE,
         )
-    except (OSError, subprocess.SubprocessError):
+    except Stopped:
+        raise
+    except RuntimeProblem as problem:  # no program for this system, or it hangs: no uv to us
+        report.line(str(problem))
         return ()
-    found = re.match(r"uv (\d+)\.(\d+)\.(\d+)", done.stdout)
-    return tuple(map(int, found.groups())) if found else ()
+    for line in lines:
+        if found := re.match(r"uv (\d+)\.(\d+)\.(\d+)", line):
+            return tuple(map(int, found.groups()))
+    return ()
 
 
 def _binary_name() -> str:

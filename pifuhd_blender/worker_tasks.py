@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the worker does when it is asked: reconstruct, convert a checkpoint, test itself.
+"""What the worker does when it is asked: reconstruct, convert a checkpoint, test itself (worker_self_test).
 
 Imported by worker.py after its hello, because this imports the engine and with it torch. May import the
 engine and runtime's messages. Never here: the stream, threads, bpy.
@@ -7,13 +7,8 @@ engine and runtime's messages. Never here: the stream, threads, bpy.
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import hashlib
-import importlib.metadata
-import platform
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -24,19 +19,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .engine.box import Box
-from .engine.checkpoint import load_model, open_weights, save_weights
-from .engine.device import DeviceChoice, choose_device, free_cached_memory
+from .engine.checkpoint import open_weights, save_weights
+from .engine.device import DeviceChoice, free_cached_memory
 from .engine.errors import Cancelled, EngineError, UnusableInput
 from .engine.held_model import COMPACT_WEIGHTS
 from .engine.memory import OutOfMemory, is_out_of_memory
 from .engine.mesh import save
-from .engine.preview import PreviewPictures, render_preview
 from .engine.reconstruct import Reconstructor, Result, Settings
 from .runtime.messages import Ask, Cause, Message
+from .worker_self_test import describe, self_test
 
 __all__ = ["describe", "explain", "perform", "tidy"]
-
-_REPORTED = ("torch", "numpy", "scipy", "scikit-image", "opencv-python-headless", "safetensors", "trimesh")
 
 OFFICIAL_NAME = "official"  # of the config that the licence and the conversion are about
 
@@ -118,15 +111,6 @@ def explain(error: Exception) -> tuple[Cause, str] | None:
     raise error
 
 
-def describe() -> tuple[dict[str, str], str]:
-    """Versions of the heavy packages, and the device that "auto" means here."""
-    versions = {}
-    for name in _REPORTED:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            versions[name] = importlib.metadata.version(name)
-    return versions, _device_name(choose_device("auto"))
-
-
 def tidy() -> None:
     """Give memory back that only a next request could use."""
     gc.collect()
@@ -148,7 +132,12 @@ def _reconstruct(job: Job) -> Answer:
         raise Cancelled
     _write_arrays(Path(request["target"]), result)
     _write_files(request.get("files") or {}, result)
-    return _report(request, result), list(result.warnings)
+    data = {
+        **result.report(request["photo"]),
+        "arrays": request["target"],
+        "settings": request["settings"],
+    }
+    return data, list(result.warnings)
 
 
 def _settings(chosen: dict[str, Any]) -> Settings:
@@ -188,17 +177,9 @@ def _write_files(files: dict[str, str], result: Result) -> None:
     if "preview" not in files:
         return
     target = Path(files["preview"])
-    pictures = PreviewPictures(
-        photo=result.photo.rgb,
-        alpha=result.photo.alpha,
-        box=result.subject.box,
-        matte=result.subject.matte_512,
-        front=result.front,
-        back=result.back,
-    )
     fresh = target.with_name(target.name + ".part")
     try:
-        Image.fromarray(render_preview(result.mesh, pictures)).save(fresh, format="PNG")
+        Image.fromarray(result.preview()).save(fresh, format="PNG")
         fresh.replace(target)
     finally:
         fresh.unlink(missing_ok=True)
@@ -209,26 +190,8 @@ def _as_picture(normals: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.clip(np.rint((normals + 1.0) * 127.5), 0, 255).astype(np.uint8)
 
 
-def _report(request: Message, result: Result) -> dict[str, Any]:
-    """What is remembered of the run; the keys are those of ``scripts/reconstruct.py --report``."""
-    box = result.subject.box
-    return {
-        "arrays": request["target"],
-        "photo": request["photo"],
-        "box": [box.x, box.y, box.width, box.height],
-        "people": [[b.x, b.y, b.width, b.height] for b in result.matte.people],
-        "vertices": len(result.mesh.vertices),
-        "faces": len(result.mesh.faces),
-        "watertight": bool(result.watertight),
-        "height_m": float(result.settings.height_m),
-        "points_evaluated": int(result.evaluations),
-        "seconds": {stage: round(float(value), 3) for stage, value in result.seconds.items()},
-        "peak_memory_mb": round(float(result.peak_memory_mb), 1),
-        "peak_device_memory_mb": result.peak_device_memory_mb,
-        "model": {"name": result.model_name, "sha256": result.model_sha256},
-        "device": result.device,
-        "settings": request["settings"],
-    }
+def _self_test(job: Job) -> Answer:
+    return self_test(job.request, job.progress)
 
 
 def _convert(job: Job) -> Answer:
@@ -273,72 +236,5 @@ def _sha256(path: Path, job: Job) -> str:
     return digest.hexdigest()
 
 
-def _self_test(job: Job) -> Answer:
-    """Versions, GPU, driver, free memory, and a query of 64 points through a model."""
-    request = job.request
-    job.progress("test", 0.1, "Asking the system")
-    versions, auto = describe()
-    device = choose_device(cast("DeviceChoice", request["device"] or "auto"))
-    data: dict[str, Any] = {
-        "python": platform.python_version(),
-        "system": platform.platform(),
-        "versions": versions,
-        "auto_device": auto,
-        "device": _device_name(device),
-        "threads": torch.get_num_threads(),
-        "driver": _driver(),
-        "cuda": str(torch.version.cuda or ""),
-        "free_device_memory_mb": _free_device_memory(device),
-    }
-    warnings: list[str] = []
-    if request["model"]:
-        job.progress("test", 0.4, "Asking the model about 64 points")
-        path = COMPACT_WEIGHTS if request["model"] == "compact" else Path(request["model"])
-        data["query"] = _query(path, device)
-    elif device == "cpu":
-        warnings.append("No graphics card that PyTorch can use was found; the CPU works, but takes longer.")
-    return data, warnings
-
-
-def _query(path: Path, device: str) -> dict[str, Any]:
-    """64 points of an empty picture: shows that weights load and that device and precision work."""
-    model = load_model(path, device)
-    points = torch.linspace(-0.5, 0.5, 4)
-    grid = torch.stack(torch.meshgrid(points, points, points, indexing="ij")).reshape(1, 3, 64).to(device)
-    with torch.inference_mode():
-        image, matte = torch.zeros(1, 3, 512, 512, device=device), torch.zeros(1, 1, 512, 512, device=device)
-        front, back = model.normals(image, matte)
-        coarse = model.coarse_features(image, matte, front, back)
-        answer = model.query(grid, coarse, None).float().cpu()
-    if not bool(torch.isfinite(answer).all()):
-        raise EngineError(f"The device {device} computes nonsense; choose the CPU, or update the driver.")
-    return {"model": path.name, "points": 64, "mean_occupancy": round(float(answer.mean()), 6)}
-
-
 def _available(device: str) -> bool:
     return torch.cuda.is_available() if device == "cuda" else torch.backends.mps.is_available()
-
-
-def _device_name(device: str) -> str:
-    if device.startswith("cuda"):
-        return torch.cuda.get_device_name(device)
-    return "Apple GPU" if device == "mps" else "CPU"
-
-
-def _free_device_memory(device: str) -> float | None:
-    if device.startswith("cuda"):
-        return round(torch.cuda.mem_get_info(device)[0] / 1e6, 1)
-    return None
-
-
-def _driver() -> str:
-    """What NVIDIA's own tool says, or an empty text."""
-    command = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
-    hidden = subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0
-    try:
-        done = subprocess.run(  # noqa: S603 - a fixed list of words
-            command, capture_output=True, text=True, check=False, timeout=5, creationflags=hidden
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""

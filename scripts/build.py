@@ -4,9 +4,10 @@
     python3 scripts/build.py                          build/pifuhd_blender-0.1.0.zip
     python3 scripts/build.py --repository DIR         also DIR with the zip, index.json and index.html
 
-Standard library alone. The zip holds the manifest and the package's contents at its root, without training,
-caches and wheels; two builds of the same files are equal byte for byte. It is checked by our own rules and by
-Blender's own ``extension validate``, where a Blender is found (BLENDER names one, else PATH is searched).
+Standard library alone, of Python 3.11 or later. The zip holds the manifest and the package's contents at its
+root, without training, caches and wheels; two builds of the same files are equal byte for byte. It is checked
+by our own rules and by Blender's own ``extension validate``, where a Blender is found (BLENDER names one,
+else PATH is searched).
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-__all__ = ["BuildProblem", "build", "package_files", "write_zip"]
+__all__ = ["PYTHON", "BuildProblem", "build", "package_files", "write_zip"]
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "pifuhd_blender"
 WEIGHTS = "weights/compact.safetensors"
+PYTHON = (3, 11)  # the first that reads TOML by itself
 LARGEST = 100_000_000  # bytes; what a person downloads in a minute, and what we promise
 LONGEST_REASON = 64  # characters of a permission's reason that Blender shows
 
@@ -97,9 +98,9 @@ def build(folder: Path, *, weights: Path | None = None, blender: str = "") -> Pa
     Raises
     ------
     BuildProblem
-        Something is missing, too large, or refused by Blender.
+        This Python is too old, or something is missing, too large, or refused by Blender.
     """
-    manifest = tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))
+    manifest = _read_manifest()
     _refuse_manifest(manifest)
     files = package_files(weights)
     if WEIGHTS not in files:
@@ -127,6 +128,18 @@ def make_repository(target: Path, folder: Path, blender: str) -> None:
 def find_blender() -> str:
     """The Blender to validate with: the variable BLENDER, else the one on PATH, else none."""
     return os.environ.get("BLENDER", "") or shutil.which("blender") or ""
+
+
+def _read_manifest() -> dict[str, object]:
+    """What the manifest says."""
+    if sys.version_info < PYTHON:
+        raise BuildProblem(
+            f"This is Python {sys.version_info[0]}.{sys.version_info[1]}, and building the zip needs "
+            f"{PYTHON[0]}.{PYTHON[1]} or later; start it with such a Python (python.org)."
+        )
+    import tomllib  # only now: older Pythons lack it, and are to be told so in a sentence
+
+    return tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))
 
 
 def _refuse_manifest(manifest: dict[str, object]) -> None:

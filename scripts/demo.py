@@ -7,7 +7,8 @@
 
 Leaves sample.blend, sample.glb and sample.png in out/. Everything else that Blender writes goes to a folder
 that is removed: nobody's preferences are touched. Where no Blender can be had it says why and shows the
-engine alone. Standard library alone; environments are made on first use. Asks nothing.
+engine alone. Standard library alone; environments are made on first use, from Python 3.11, 3.12 or 3.13, and
+an older Python goes on as the environment's. Asks nothing.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from build import BuildProblem, build, find_blender
+from build import PYTHON, BuildProblem, build, find_blender
 from project_environment import (
     ROOT,
     EnvironmentProblem,
     ensure_blender_module,
     ensure_environment,
+    replace_process,
     run_guarded,
     say,
 )
@@ -46,6 +48,8 @@ def main() -> int:
     """Show it; 0 when every file was written."""
     options = _arguments()
     python = ensure_environment("run")
+    if sys.version_info < PYTHON:
+        return replace_process(python, [__file__, *sys.argv[1:]])
     try:
         command = _blender(options.blender, window=options.window)
     except NoBlender as problem:
@@ -134,18 +138,7 @@ def _in_blender(command: list[str], package: Path, python: Path, *, window: bool
     command = [*command, str(INSIDE), "--", f"--zip={package}", f"--python={python}"]
     command += [f"--picture={SAMPLE}", f"--out={OUT}", *(["--window"] if window else [])]
     try:
-        with (
-            log.open("w", encoding="utf-8") as written,
-            subprocess.Popen(
-                command,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                encoding="utf-8",
-                errors="replace",
-                env={**os.environ, "BLENDER_USER_RESOURCES": user, "PYTHONUNBUFFERED": "1"},
-            ) as blender,
-        ):
+        with log.open("w", encoding="utf-8") as written, _started(command, user) as blender:
             for line in blender.stdout or ():
                 written.write(line)
                 if line.startswith(TOLD):
@@ -155,6 +148,19 @@ def _in_blender(command: list[str], package: Path, python: Path, *, window: bool
     if blender.returncode:
         say(f"Blender ended with status {blender.returncode}; what it said is in {log}.")
     return 1 if blender.returncode else 0
+
+
+def _started(command: list[str], user: str) -> subprocess.Popen[str]:
+    """A Blender that has nothing but the user folder it is given; what it says comes by its stdout."""
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        env={**os.environ, "BLENDER_USER_RESOURCES": user, "PYTHONUNBUFFERED": "1"},
+    )
 
 
 def _engine_alone(python: Path) -> int:

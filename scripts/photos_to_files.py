@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What scripts/reconstruct.py does once the engine's packages are there: photos in, meshes and reports out.
 
-Imports the engine and tqdm. Files appear under their names only when they are whole.
+Imports the engine, OpenCV and tqdm. Files appear under their names only when they are whole.
 """
 
 from __future__ import annotations
@@ -11,25 +11,21 @@ import json
 import logging
 import os
 import sys
-from dataclasses import astuple
 from pathlib import Path
-from typing import Any
 
 import cv2
-import numpy as np
 from tqdm import tqdm
 
 from pifuhd_blender.engine.box import Box
 from pifuhd_blender.engine.errors import EngineError, UnusableInput
 from pifuhd_blender.engine.mesh import save
-from pifuhd_blender.engine.preview import PreviewPictures, render_preview
 from pifuhd_blender.engine.reconstruct import Reconstructor
 from pifuhd_blender.engine.result import Result
 from pifuhd_blender.engine.settings import Settings
 from pifuhd_blender.runtime.photo_options import FAILED, UNUSABLE, WRITTEN, BadOptions, targets_of
 from project_environment import say
 
-__all__ = ["reconstruct_all", "report_of"]
+__all__ = ["reconstruct_all"]
 
 _log = logging.getLogger(__name__)
 
@@ -64,7 +60,7 @@ def reconstruct_all(options: argparse.Namespace) -> int:
             if options.preview is not None:
                 _write_whole(options.preview, _preview_png(result))
             if options.report is not None:
-                report = json.dumps(report_of(result, photo), indent=2, ensure_ascii=False)
+                report = json.dumps(result.report(photo), indent=2, ensure_ascii=False)
                 _write_whole(options.report, (report + "\n").encode())
         except EngineError as error:
             failed = _explained(error, photo)
@@ -84,32 +80,6 @@ def _announce(line: str) -> None:
     except BrokenPipeError:
         # What is left in its buffer would fail once more, and aloud, when the interpreter ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def report_of(result: Result, photo: Path) -> dict[str, Any]:
-    """One reconstruction as plain data; boxes are x, y, width, height in pixels of the photo."""
-    extent = np.ptp(result.mesh.vertices, axis=0)
-    return {
-        "photo": str(photo),
-        "box": list(astuple(result.subject.box)),
-        "people": [list(astuple(person)) for person in result.matte.people],
-        "vertices": len(result.mesh.vertices),
-        "faces": len(result.mesh.faces),
-        "watertight": result.watertight,
-        "height_m": round(float(extent[2]), 4),
-        "resolution": result.settings.resolution,
-        "points_evaluated": result.evaluations,
-        "seconds": {stage: round(seconds, 3) for stage, seconds in result.seconds.items()},
-        "peak_memory_mb": round(result.peak_memory_mb),
-        "peak_device_memory_mb": _rounded(result.peak_device_memory_mb),
-        "model": {"name": result.model_name, "sha256": result.model_sha256},
-        "device": result.device,
-        "warnings": list(result.warnings),
-    }
-
-
-def _rounded(number: float | None) -> int | None:
-    return None if number is None else round(number)
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -138,16 +108,7 @@ def _with_bar(reconstructor: Reconstructor, photo: Path, settings: Settings) -> 
 
 
 def _preview_png(result: Result) -> bytes:
-    pictures = PreviewPictures(
-        photo=result.photo.rgb,
-        alpha=result.photo.alpha,
-        box=result.subject.box,
-        matte=result.subject.matte_512,
-        front=result.front,
-        back=result.back,
-    )
-    sheet = render_preview(result.mesh, pictures)
-    fine, encoded = cv2.imencode(".png", sheet[:, :, ::-1])
+    fine, encoded = cv2.imencode(".png", result.preview()[:, :, ::-1])
     if not fine:
         raise EngineError("The preview could not be encoded as PNG.")
     return encoded.tobytes()

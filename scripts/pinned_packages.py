@@ -72,18 +72,17 @@ def install(python: Path, requirements: list[Path], folder: Path) -> None:
         "PYTHONNOUSERSITE": "1",
     }
     lines: list[str] = []
-    with (
-        (folder / "pip.log").open("a", encoding="utf-8") as log,
-        subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            env=surroundings,
-        ) as pip,
-    ):
+    running = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        env=surroundings,
+    )
+    # No brackets about the two: a Python that is too old has to get as far as being told so
+    with running as pip, (folder / "pip.log").open("a", encoding="utf-8") as log:
         for line in pip.stdout or ():
             log.write(line)
             lines.append(line)

@@ -18,6 +18,7 @@ import logging
 import os
 import sys
 import traceback
+from pathlib import Path
 
 from project_environment import (
     ROOT,
@@ -45,6 +46,7 @@ def main(arguments: list[str]) -> int:
     try:
         options = _parser().parse_args(arguments)
         refuse_paths(options)
+        _refuse_model(options.model)
     except BadOptions as problem:
         say(str(problem))
         return UNUSABLE
@@ -72,6 +74,12 @@ def main(arguments: list[str]) -> int:
             traceback.print_exc()
         say(f"An unexpected error stopped this ({type(error).__name__}: {error}); --debug shows where.")
     return FAILED
+
+
+def _refuse_model(model: str) -> None:
+    """Look for the model's file before an environment is made for it."""
+    if model != "compact" and not Path(model).is_file():
+        raise BadOptions(f"There is no model file {model}; check the path.")
 
 
 def _parser() -> argparse.ArgumentParser:

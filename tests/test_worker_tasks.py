@@ -35,6 +35,7 @@ from pifuhd_blender.runtime.version import package_version
 from pifuhd_blender.runtime.worker_client import Event, EventKind, Launch, WorkerClient
 from tests.engine.narrow_model import NARROW
 from tests.engine.official_fixtures import SMALL, load_fixture, official_contents, write_official
+from tests.patience import within
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -229,13 +230,12 @@ def test_what_is_no_official_file_is_not_converted(model: Path, tmp_path: Path) 
     assert not other.exists()
 
 
-def test_the_self_test_asks_64_points(model: Path) -> None:
-    data, warnings = worker_tasks.perform(Job(Ask.SELF_TEST, model=str(model), device="cpu"))
+def test_the_self_test_is_done_on_request(model: Path) -> None:
+    job = Job(Ask.SELF_TEST, model=str(model), device="cpu")
+    data, warnings = worker_tasks.perform(job)
     encode(Tell.RESULT, id="r1", data=data, warnings=warnings)
     assert data["query"]["points"] == 64
-    assert 0.0 <= data["query"]["mean_occupancy"] <= 1.0
-    assert data["versions"]["torch"] == torch.__version__
-    assert data["device"] == "CPU"
+    assert [stage for stage, _ in job.told] == ["test", "test"]
 
 
 @pytest.mark.slow
@@ -263,7 +263,8 @@ def test_the_real_process_from_photo_to_arrays_warm_and_cancelled(photo: Path, t
     began = time.monotonic()
     client.reconstruct(photo, model, {"resolution": 128}, device="cpu")
     until(EventKind.PROGRESS)
-    answered = time.monotonic() - began
+    assert time.monotonic() - began < within(1.0)  # the goal; 0.2 s were measured
+    assert EventKind.READY not in {event.kind for event in seen}  # torch is yet to come
     first = until(EventKind.RESULT, EventKind.FAILED)
     assert first.kind is EventKind.RESULT, first.sentence
     with np.load(first.data["arrays"]) as arrays:
@@ -276,12 +277,8 @@ def test_the_real_process_from_photo_to_arrays_warm_and_cancelled(photo: Path, t
     began = time.monotonic()
     client.cancel()
     until(EventKind.CANCELLED)
-    cancelled = time.monotonic() - began
+    assert time.monotonic() - began < within()  # 0.21 s were measured
     assert client.close(2.0)
 
-    assert answered < 1.0  # before torch: 0.2 s were measured
-    assert (
-        cancelled < 1.0
-    )  # the figure is 0.5 s, and 0.21 s were measured; a busy machine takes longer
     log = (tmp_path / "worker.log").read_text(encoding="utf-8")
     assert "Traceback" not in log, log[-2000:]

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a reconstruction gives back, as plain data. Never here: how it came about, files."""
+"""What a reconstruction gives back, as plain data, and what is told of it: a report and a picture.
+
+Here, so that all who write these tell the same. Never here: how the result came about, files.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +17,7 @@ from .camera import Subject
 from .matting import Matte
 from .mesh import Mesh
 from .photo import Photo
+from .preview import PreviewPictures, render_preview
 from .settings import Settings
 
 __all__ = ["Result"]
@@ -66,3 +72,47 @@ class Result:
     model_sha256: str
     device: str
     settings: Settings
+
+    def report(self, photo: Path | str) -> dict[str, Any]:
+        """What ``--report`` writes, as data that JSON knows.
+
+        Parameters
+        ----------
+        photo : path
+            Where the photo was read from.
+
+        Returns
+        -------
+        dict
+            Boxes are x, y, width and height in pixels of the photo, ``height_m`` is the mesh's own.
+        """
+        device_memory = self.peak_device_memory_mb
+        return {
+            "photo": str(photo),
+            "box": list(astuple(self.subject.box)),
+            "people": [list(astuple(person)) for person in self.matte.people],
+            "vertices": len(self.mesh.vertices),
+            "faces": len(self.mesh.faces),
+            "watertight": self.watertight,
+            "height_m": round(float(np.ptp(self.mesh.vertices[:, 2])), 4),
+            "resolution": self.settings.resolution,
+            "points_evaluated": self.evaluations,
+            "seconds": {stage: round(seconds, 3) for stage, seconds in self.seconds.items()},
+            "peak_memory_mb": round(self.peak_memory_mb),
+            "peak_device_memory_mb": None if device_memory is None else round(device_memory),
+            "model": {"name": self.model_name, "sha256": self.model_sha256},
+            "device": self.device,
+            "warnings": list(self.warnings),
+        }
+
+    def preview(self) -> NDArray[np.uint8]:
+        """The sheet that ``--preview`` writes (preview.py): uint8 (H, W, 3) sRGB."""
+        pictures = PreviewPictures(
+            photo=self.photo.rgb,
+            alpha=self.photo.alpha,
+            box=self.subject.box,
+            matte=self.subject.matte_512,
+            front=self.front,
+            back=self.back,
+        )
+        return render_preview(self.mesh, pictures)

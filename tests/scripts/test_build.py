@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -35,7 +36,8 @@ def names(path: Path) -> list[str]:
 def test_manifest_and_package_stand_at_the_root(built: Path) -> None:
     found = names(built)
 
-    assert {"blender_manifest.toml", "__init__.py", "LICENSE", "worker.py", "worker_tasks.py"} <= set(found)
+    assert {"blender_manifest.toml", "__init__.py", "LICENSE", "worker.py"} <= set(found)
+    assert {"worker_tasks.py", "worker_self_test.py"} <= set(found)
     networks = {"selfie_segmentation", "face_detection"}
     assert {"weights/compact.safetensors", *(f"weights/{name}.tflite" for name in networks)} <= set(found)
     assert {f"weights/{name}.LICENSE.txt" for name in networks} <= set(found)
@@ -96,6 +98,20 @@ def test_without_weights_nothing_is_built(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_manifest_that_breaks_the_rules_is_refused(manifest: dict[str, object]) -> None:
     with pytest.raises(build.BuildProblem):
         build._refuse_manifest(manifest)
+
+
+def test_an_old_python_is_told_which_one_builds(tmp_path: Path) -> None:
+    old = "import runpy, sys; sys.version_info = (3, 10, 13); sys.modules['tomllib'] = None"
+    run = f"sys.argv = ['build.py', '--output', {str(tmp_path)!r}]"
+    run += f"; runpy.run_path({build.__file__!r}, None, '__main__')"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{old}; {run}"], capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("This is Python 3.10, and building the zip needs 3.11 or later")
+    assert len(done.stderr.splitlines()) == 1
+    ast.parse(Path(build.__file__).read_text(encoding="utf-8"), feature_version=(3, 7))
 
 
 def test_what_blender_refuses_is_told(built: Path, tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -104,6 +106,46 @@ def test_a_wish_that_can_t_be_met_is_a_sentence(
     assert demo.main() == 1
 
     assert sentence in capsys.readouterr().err
+
+
+def test_an_old_python_goes_on_as_the_environment_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[tuple[Path, list[str]]] = []
+
+    def replace(python: Path, arguments: list[str]) -> int:
+        started.append((python, arguments))
+        return 7
+
+    monkeypatch.setattr(demo.sys, "version_info", (3, 10, 13))
+    monkeypatch.setattr(demo.sys, "argv", ["demo.py", "--window"])
+    monkeypatch.setattr(demo, "replace_process", replace)
+
+    assert demo.main() == 7
+    assert started == [(Path(sys.executable), [demo.__file__, "--window"])]
+
+
+def test_an_old_python_without_a_fitting_one_beside_it_is_told(tmp_path: Path) -> None:
+    # A copy, where no environment stands, and a machine that has no other Python
+    for folder in ("scripts", "pifuhd_blender/runtime"):
+        shutil.copytree(demo.ROOT / folder, tmp_path / folder)
+    python = tmp_path / "python3.10"
+    python.write_text("#!/bin/sh\necho 3 10\n", encoding="utf-8")
+    python.chmod(0o755)
+    script = tmp_path / "scripts" / "demo.py"
+    old = f"sys.version_info = (3, 10, 13); sys.executable = {str(python)!r}; sys.modules['tomllib'] = None"
+    run = f"sys.path[0] = {str(script.parent)!r}; sys.argv = ['demo.py']"
+    run += f"; runpy.run_path({str(script)!r}, None, '__main__')"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import runpy, sys; {old}; {run}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PATH": str(tmp_path / "none")},
+    )
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("This is Python 3.10, and the packages need 3.11 or 3.12 or 3.13")
+    assert len(done.stderr.splitlines()) == 1
+    ast.parse(script.read_text(encoding="utf-8"), feature_version=(3, 7))
 
 
 @pytest.mark.parametrize("status", [0, 2])

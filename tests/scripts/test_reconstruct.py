@@ -12,24 +12,24 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import cv2
-import numpy as np
 import pytest
 import trimesh
 
 import photos_to_files
 import reconstruct as script
+from pifuhd_blender import worker_tasks
 from pifuhd_blender.engine.box import Box
-from pifuhd_blender.engine.camera import Subject
 from pifuhd_blender.engine.errors import EngineError, UnusableInput
-from pifuhd_blender.engine.matting import Matte
 from pifuhd_blender.engine.mesh import FORMATS
-from pifuhd_blender.engine.photo import Photo
 from pifuhd_blender.engine.result import Result
 from pifuhd_blender.engine.settings import Settings
+from pifuhd_blender.runtime.messages import Ask
 from tests.engine.box_person import box_person
+from tests.engine.finished_result import finished_result
 
 # What other programs may rely on
 PROMISED_KEYS = {
@@ -38,43 +38,19 @@ PROMISED_KEYS = {
 }  # fmt: skip
 
 
-def finished(settings: Settings) -> Result:
-    """A result as the engine gives it, of a photo of 64 x 64 pixels."""
-    matte = np.zeros((64, 64), np.float32)
-    matte[6:58, 19:45] = 1
-    square, box = Box(0, 0, 64, 64), Box(19, 6, 26, 52)
-    picture = np.zeros((3, 64, 64), np.float32)
-    return Result(
-        mesh=box_person(),
-        watertight=False,
-        photo=Photo(np.full((64, 64, 3), 255, np.uint8), None, None, ()),
-        matte=Matte(matte, (box,), "alpha"),
-        subject=Subject(picture, picture, matte, matte, square),
-        front=np.zeros((64, 64, 3), np.float32),
-        back=np.zeros((64, 64, 3), np.float32),
-        evaluations=1234,
-        seconds={"photo": 0.5, "total": 0.5},
-        peak_memory_mb=321.0,
-        peak_device_memory_mb=None,
-        warnings=("The feet are cut off.",),
-        model_name="compact",
-        model_sha256="ab" * 32,
-        device="cpu",
-        settings=settings,
-    )
-
-
 class StandIn:
     """Reconstructs at once; photos whose names say so fail."""
 
     settings: Settings
 
     def __init__(self, model: str, device: str) -> None:
-        if model == "missing":
-            raise EngineError("There is no model file missing; check the path.")
-        assert device in ("auto", "cpu")
+        assert model == "compact"
+        if device == "mps":
+            raise EngineError("PyTorch finds no mps device here; choose 'auto' or 'cpu'.")
 
-    def reconstruct(self, photo: Path, settings: Settings, *, progress: Callable[..., None]) -> Result:
+    def reconstruct(
+        self, photo: Path, settings: Settings, *, progress: Callable[..., None], **_: object
+    ) -> Result:
         type(self).settings = settings
         progress("photo", 0.5, "Reading the photo")
         failures: dict[str, Exception] = {
@@ -84,7 +60,7 @@ class StandIn:
         }
         if photo.stem in failures:
             raise failures[photo.stem]
-        return finished(settings)
+        return finished_result(settings)
 
 
 @pytest.fixture
@@ -151,6 +127,23 @@ def test_preview_and_report_are_written_on_request(run: Run, tmp_path: Path) -> 
     assert said["model"] == {"name": "compact", "sha256": "ab" * 32}
     assert said["warnings"] == ["The feet are cut off."]
     assert "a.png: The feet are cut off." in errors
+
+
+def test_the_worker_reports_the_same(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (photo,) = photos(tmp_path, "a.png")
+    monkeypatch.setattr(worker_tasks, "Reconstructor", StandIn)
+    monkeypatch.setattr(worker_tasks, "_warm", worker_tasks._Warm())
+    fields = {"photo": str(photo), "model": "compact", "device": "auto", "target": str(tmp_path / "mesh.npz")}
+    request = {"type": Ask.RECONSTRUCT, "id": "r1", "settings": {"resolution": 512}, **fields}
+    job = SimpleNamespace(request=request, progress=lambda *_: None, cancelled=lambda: False)
+
+    run(photo, "-o", tmp_path, "--report", tmp_path / "said.json", "--resolution", 512)
+    data, warnings = worker_tasks.perform(cast("worker_tasks.Job", job))
+
+    said: dict[str, Any] = json.loads((tmp_path / "said.json").read_text(encoding="utf-8"))
+    # What is told to Blender alone: where the arrays are, and what was asked for
+    assert data == {**said, "arrays": fields["target"], "settings": {"resolution": 512}}
+    assert warnings == said["warnings"]
 
 
 def test_options_become_settings(run: Run, tmp_path: Path) -> None:
@@ -244,6 +237,8 @@ def test_a_failure_leaves_an_earlier_file_as_it_was(run: Run, tmp_path: Path) ->
         (["a.png", "-o", "out", "--report", "p.txt"], "its ending must be .json"),
         (["a.png", "-o", "out", "--resolution", "300"], "invalid choice"),
         (["a.png", "-o", "out", "--height", "0"], "The height is 0.0 m"),
+        (["a.png", "-o", "out", "--model", "none.pt"], "There is no model file none.pt"),
+        (["a.png", "-o", "out", "--model", "more"], "There is no model file more"),
         (["a.png"], "required: -o/--output"),
         (["a.png", "more/a.jpg", "-o", "out"], "Two photos would become"),
     ],
@@ -263,11 +258,11 @@ def test_what_cannot_be_done_is_one_sentence_and_status_2(
     assert not list(tmp_path.rglob("*.glb"))
 
 
-def test_a_missing_model_is_status_1(run: Run, tmp_path: Path) -> None:
-    status, errors = run(*photos(tmp_path, "a.png"), "-o", tmp_path, "--model", "missing")
+def test_a_missing_device_is_status_1(run: Run, tmp_path: Path) -> None:
+    status, errors = run(*photos(tmp_path, "a.png"), "-o", tmp_path, "--device", "mps")
 
     assert status == 1
-    assert errors == "There is no model file missing; check the path.\n"
+    assert errors == "PyTorch finds no mps device here; choose 'auto' or 'cpu'.\n"
 
 
 def test_without_the_packages_it_starts_itself_in_the_projects_environment(
@@ -294,11 +289,17 @@ def test_without_the_packages_it_starts_itself_in_the_projects_environment(
     assert "remove .venv" in errors
 
 
-def test_unusable_paths_are_said_by_any_python_without_an_environment(tmp_path: Path) -> None:
-    command: list[Any] = [sys.executable, "-S", script.__file__, tmp_path / "none.png", "-o", tmp_path]
+@pytest.mark.parametrize(
+    ("photo", "model", "what"), [("none.png", "compact", "picture"), ("a.png", "none.pt", "model file")]
+)
+def test_unusable_paths_are_said_by_any_python_without_an_environment(
+    tmp_path: Path, photo: str, model: str, what: str
+) -> None:
+    photos(tmp_path, "a.png")
+    command = [sys.executable, "-S", script.__file__, photo, "-o", ".", "--model", model]
 
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
 
     assert done.returncode == 2
-    assert done.stderr == f"There is no picture {tmp_path / 'none.png'}; check the path.\n"
+    assert done.stderr == f"There is no {what} {photo if model == 'compact' else model}; check the path.\n"
     assert not done.stdout

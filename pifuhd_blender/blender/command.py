@@ -19,6 +19,7 @@ from typing import Any
 import bpy
 
 from ..runtime.errors import RuntimeProblem
+from ..runtime.folders import is_file
 from ..runtime.messages import Ask, Cause
 from ..runtime.photo_options import (
     FAILED,
@@ -34,7 +35,7 @@ from ..runtime.worker_client import Event, EventKind, Launch, WorkerClient
 from .addon import FOLDER, data_folder, version
 from .blend_file import save_person
 from .picture_check import look_at
-from .standing import known_model_standing, python_standing
+from .standing import known_model_standing, python_standing, remedied, uses_own_python
 
 __all__ = ["reconstruct", "register", "unregister"]
 
@@ -112,7 +113,7 @@ def _launch(options: argparse.Namespace) -> Launch:
         if standing.python is None:
             raise _Problem(f"{standing.words} See the PIFuHD tab of Blender's 3D view, or name a --python.")
         python = standing.python
-    elif not python.is_file():
+    elif not is_file(python):
         raise _Problem(f"There is no Python {python}; check the path.")
     return Launch(
         python=Path(python).absolute(),
@@ -155,7 +156,7 @@ def _model(chosen: str) -> str:
         if not standing.model:
             raise _Problem(standing.words, UNUSABLE)
         return standing.model
-    if not Path(chosen).is_file():
+    if not is_file(Path(chosen)):
         raise _Problem(f"There is no model file {chosen}; check the path.", UNUSABLE)
     return str(Path(chosen).absolute())
 
@@ -197,13 +198,14 @@ def _ask(
                 _show(f"{100 * event.fraction:3.0f} %  {event.words}")
             else:
                 _show("")
-                return _judged(event)
+                return _judged(event, own=options.python is not None or uses_own_python())
         time.sleep(_TICK)
 
 
-def _judged(event: Event) -> Event:
+def _judged(event: Event, *, own: bool) -> Event:
     if event.kind is EventKind.FAILED:
-        raise _Problem(event.sentence, UNUSABLE if event.cause is Cause.INPUT else FAILED)
+        sentence, _ = remedied(event.sentence, event.cause, own=own)
+        raise _Problem(sentence, UNUSABLE if event.cause is Cause.INPUT else FAILED)
     if event.kind is not EventKind.RESULT:
         raise _Problem("The run was cancelled; start it again.")
     return event

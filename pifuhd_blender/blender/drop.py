@@ -69,5 +69,5 @@ def _choose_tab(area: bpy.types.Area) -> None:
             if region.type == "UI":
                 cast("Any", region).active_panel_category = CATEGORY  # the stubs know Blender's own tabs
                 region.tag_redraw()
-    except (ReferenceError, TypeError):  # the area was closed meanwhile, or still has no tabs
+    except (AttributeError, ReferenceError, TypeError):  # closed meanwhile, or without tabs to choose from
         return

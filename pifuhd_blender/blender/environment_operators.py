@@ -12,11 +12,12 @@ import bpy
 from bpy.props import StringProperty
 
 from ..runtime.environment import Condition
+from ..runtime.errors import RuntimeProblem
 from ..runtime.folders import gigabytes
 from . import events
 from .addon import network_refusal, preferences
 from .greyed import possible
-from .operator_parts import PicksFile, Returned, WhileIdle
+from .operator_parts import PicksFile, Returned, WhileIdle, refused
 from .runtime_job import (
     RuntimeJob,
     check_own_python,
@@ -152,6 +153,10 @@ class PIFUHD_OT_use_python(PicksFile, WhileIdle, bpy.types.Operator):
 
     def execute(self, _context: bpy.types.Context) -> Returned:
         """Check it; a timer follows."""
+        try:
+            current_session().refuse_if_busy()  # something may have begun while the file browser was open
+        except RuntimeProblem as problem:
+            return refused(self, problem)
         task = check_own_python(Path(bpy.path.abspath(self.filepath)))
         events.follow(task, lambda: _remember_python(task))
         return {"FINISHED"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..runtime.errors import RuntimeProblem
+from ..runtime.folders import is_file
 from ..runtime.job import Job, JobState, Snapshot
 from ..runtime.models import KNOWN_MODELS, ModelShelf
 from ..runtime.worker_client import Event, EventKind, WorkerClient
@@ -48,7 +49,7 @@ class ModelJob:
         fetched = shelf.fetched_path(key)
         if source is not None:
             self._job = shelf.adopt(key, source)
-        elif fetched.is_file():  # a download whose check was cancelled
+        elif is_file(fetched):  # a download whose check was cancelled
             self._job = shelf.adopt(key, fetched)
         else:
             self._job = shelf.fetch(key, online=online)
@@ -67,6 +68,10 @@ class ModelJob:
         self._job.cancel()
         if self._request:
             self._client.cancel()
+
+    def join(self, seconds: float) -> None:
+        """Wait for the end of the download; the worker has its own."""
+        self._job.join(seconds)
 
     def log(self) -> list[str]:
         """The last lines of what is being done."""

@@ -13,7 +13,7 @@ import bpy
 from bpy.props import BoolProperty, StringProperty
 
 from ..runtime.errors import RuntimeProblem
-from ..runtime.folders import gigabytes
+from ..runtime.folders import gigabytes, is_file
 from ..runtime.models import KNOWN_MODELS
 from . import events
 from .addon import network_refusal
@@ -40,6 +40,8 @@ def _refusal() -> str:
 
 
 def _begin(source: Path | None) -> None:
+    if refusal := _refusal():  # something may have begun while a dialog or the file browser was open
+        raise RuntimeProblem(refusal)
     task = ModelJob(
         shelf(),
         current_session().client(launch()),
@@ -85,7 +87,10 @@ class PIFUHD_OT_agree(bpy.types.Operator):
         if not self.agreed:
             self.report({"WARNING"}, "The box was not ticked, so nothing was agreed to")
             return {"CANCELLED"}
-        shelf().agree(_KEY)
+        try:
+            shelf().agree(_KEY)
+        except RuntimeProblem as problem:
+            return refused(self, problem)
         events.redraw()
         return {"FINISHED"}
 
@@ -101,12 +106,12 @@ class PIFUHD_OT_fetch_model(bpy.types.Operator):
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
         """Grey without the network, a Python or the agreement."""
-        here = shelf().fetched_path(_KEY).is_file()  # then only the check is missing
+        here = is_file(shelf().fetched_path(_KEY))  # then only the check is missing
         return possible(cls, _refusal(), "" if here else network_refusal())
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Returned:
         """Say the size first."""
-        if shelf().fetched_path(_KEY).is_file():
+        if is_file(shelf().fetched_path(_KEY)):
             return self.execute(context)
         size = KNOWN_MODELS[_KEY].size
         return context.window_manager.invoke_confirm(
@@ -169,8 +174,9 @@ class PIFUHD_OT_remove_model(WhileIdle, bpy.types.Operator):
 
     def execute(self, _context: bpy.types.Context) -> Returned:
         """Remove it, and tell the space."""
-        current_session().end_worker()  # it may hold the file open
         try:
+            current_session().refuse_if_busy()  # something may have begun while the question stood
+            current_session().end_worker()  # it may hold the file open
             freed = shelf().remove(_KEY)
         except RuntimeProblem as problem:
             return refused(self, problem)

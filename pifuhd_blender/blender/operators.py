@@ -13,7 +13,6 @@ from typing import Any, cast
 import bpy
 
 from ..runtime.errors import RuntimeProblem
-from ..runtime.messages import Cause
 from . import events
 from .addon import preferences, version
 from .greyed import possible
@@ -24,7 +23,7 @@ from .run import Order, Run, RunState
 from .scene import NOTE, add_person, not_now, picture_name, present_place
 from .session import Session, current_session, is_enabled
 from .settings import PIFUHD_PG_settings, engine_settings, picture_path, settings_of
-from .standing import Remedy, launch, model_standing, why_not_reconstruct
+from .standing import launch, model_standing, remedied, uses_own_python, why_not_reconstruct
 from .task import Outcome, OutcomeKind
 from .wish import Wish
 
@@ -38,6 +37,8 @@ __all__ = [
 
 _log = logging.getLogger(__name__)
 
+_THROW_AWAY = "Forget the person that is ready; nothing comes into the scene"
+
 
 class _Watching:
     """The modal part: wakes ten times a second, and lets everything else through."""
@@ -48,7 +49,7 @@ class _Watching:
         run = session.run
         if run is None:
             return _leave({"CANCELLED"})
-        if event.type == "ESC" and event.value == "PRESS" and _means_us(context, event):
+        if event.type == "ESC" and event.value == "PRESS" and _means_us(context, event, run):
             run.cancel()
             events.redraw()
             return {"RUNNING_MODAL"}
@@ -60,17 +61,18 @@ class _Watching:
                 events.redraw()
             return {"PASS_THROUGH"}
         if run.state is RunState.DONE and (waiting := not_now(context)):
-            if waiting != session.waiting:
-                session.waiting = waiting
-                events.redraw()
-            return {"PASS_THROUGH"}
+            session.waiting = waiting
+            events.wait_to_watch(run)
+            events.redraw()
+            return _leave({"CANCELLED"})
         return _leave(_conclude(self, session, run))
 
     def cancel(self, _context: bpy.types.Context) -> None:
         """Blender takes the operator away: its window is closed, or another file opened."""
         events.end_ticks()
-        if is_enabled() and current_session().run is not None:
-            bpy.app.timers.register(_watch_elsewhere, first_interval=events.TICK)
+        run = current_session().run if is_enabled() else None
+        if run is not None:
+            events.wait_to_watch(run, events.TICK)
 
 
 class PIFUHD_OT_reconstruct(_Watching, bpy.types.Operator):
@@ -104,11 +106,11 @@ class PIFUHD_OT_reconstruct(_Watching, bpy.types.Operator):
 
 
 class PIFUHD_OT_watch(_Watching, bpy.types.Operator):
-    """Goes on watching a run whose window was closed."""
+    """Goes on watching a run whose window was closed, or whose person had to wait."""
 
     bl_idname = "pifuhd.watch"
     bl_label = "Watch Reconstruction"
-    bl_description = "Go on watching a reconstruction whose window was closed"
+    bl_description = "Go on watching a reconstruction whose window was closed or whose person had to wait"
     bl_options = {"INTERNAL", "UNDO"}
 
     @classmethod
@@ -122,7 +124,7 @@ class PIFUHD_OT_watch(_Watching, bpy.types.Operator):
 
 
 class PIFUHD_OT_cancel(bpy.types.Operator):
-    """Stop the reconstruction."""
+    """Stop the reconstruction, or throw the person away that waits."""
 
     bl_idname = "pifuhd.cancel"
     bl_label = "Cancel"
@@ -133,6 +135,11 @@ class PIFUHD_OT_cancel(bpy.types.Operator):
     def poll(cls, _context: bpy.types.Context) -> bool:
         """Grey while nothing runs."""
         return possible(cls, "" if current_session().run is not None else "Nothing is under way.")
+
+    @classmethod
+    def description(cls, _context: bpy.types.Context, _properties: bpy.types.OperatorProperties) -> str:
+        """What the button does now."""
+        return _THROW_AWAY if current_session().waiting else cls.bl_description
 
     def execute(self, _context: bpy.types.Context) -> Returned:
         """Ask the run to stop; the next look at it sees the end."""
@@ -179,7 +186,11 @@ class PIFUHD_OT_reconstruct_again(bpy.types.Operator):
         if reason := why_not_reconstruct(context.scene):
             self.report({"ERROR"}, reason)
             return {"CANCELLED"}
-        return _ours().reconstruct("INVOKE_DEFAULT")
+        try:
+            cast("Any", bpy.ops).pifuhd.reconstruct("INVOKE_DEFAULT")
+        except RuntimeError as error:  # how operators report
+            self.report({"ERROR"}, str(error).strip().removeprefix("Error: "))
+        return {"FINISHED"}  # the panel is filled in; what was begun watches itself
 
 
 def put_into_scene(session: Session, run: Run) -> Outcome:
@@ -217,8 +228,8 @@ def _conclude(operator: Any, session: Session, run: Run) -> Returned:  # noqa: A
     if run.state is RunState.DONE:
         outcome = put_into_scene(session, run)
     elif run.state is RunState.FAILED:
-        remedy = Remedy.REPAIR if run.cause is Cause.ENVIRONMENT else Remedy.NONE
-        outcome = Outcome(OutcomeKind.FAILED, run.sentence, remedy=str(remedy))
+        sentence, remedy = remedied(run.sentence, run.cause, own=uses_own_python())
+        outcome = Outcome(OutcomeKind.FAILED, sentence, remedy=str(remedy))
     else:
         outcome = Outcome(OutcomeKind.CANCELLED, run.sentence or "Cancelled.")
     session.conclude(outcome)
@@ -242,22 +253,10 @@ def _leave(returned: Returned) -> Returned:
     return returned
 
 
-def _watch_elsewhere() -> None:
-    """Timer: let another window's operator go on with a run."""
-    windows = bpy.context.window_manager.windows
-    if not is_enabled() or current_session().run is None or not windows:
-        return
-    with bpy.context.temp_override(window=windows[0]):
-        _ours().watch("INVOKE_DEFAULT")
-
-
-def _ours() -> Any:  # noqa: ANN401 - bpy.ops has no types for an add-on's operators
-    """Our operators, by name."""
-    return cast("Any", bpy.ops).pifuhd
-
-
-def _means_us(context: bpy.types.Context, event: bpy.types.Event) -> bool:
+def _means_us(context: bpy.types.Context, event: bpy.types.Event, run: Run) -> bool:
     """Whether Esc is meant for the run: over a 3D view, and with nothing else there that it would stop."""
+    if run.state.over:  # there is nothing to cancel any more
+        return False
     if context.screen is not None and context.screen.is_animation_playing:
         return False
     if bpy.app.is_job_running("RENDER"):  # which Esc ends, and which cannot be taken up again

@@ -11,6 +11,7 @@ from pathlib import Path
 import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
+from ..runtime.folders import is_folder
 from .events import redraw
 from .operator_parts import Returned
 from .picture_check import ENDINGS
@@ -58,7 +59,7 @@ class PIFUHD_OT_choose_picture(bpy.types.Operator):
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Returned:
         """Open the file browser where the last picture was."""
         last = picture_path(settings_of(context.scene))
-        if last and Path(last).parent.is_dir():
+        if last and is_folder(Path(last).parent):
             self.filepath = last
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}

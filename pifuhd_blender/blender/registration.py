@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import bpy
 
-from . import command, events, previews
+from . import command, events, previews, relative_paths
 from .drop import PIFUHD_FH_picture, PIFUHD_OT_drop_picture
 from .environment_operators import (
     PIFUHD_OT_forget_python,
@@ -91,12 +91,14 @@ def register() -> None:
         bpy.utils.register_class(cls)
     cast("Any", bpy.types.Scene).pifuhd = bpy.props.PointerProperty(type=PIFUHD_PG_settings)
     events.connect()
+    relative_paths.connect()
     command.register()
 
 
 def unregister() -> None:
     """Disable the add-on: a run is cancelled, and the worker ends within half a second."""
     command.unregister()
+    relative_paths.disconnect()
     events.disconnect()
     end_session()
     del cast("Any", bpy.types.Scene).pifuhd

@@ -56,6 +56,10 @@ class RuntimeJob(Generic[T]):
         """Ask it to stop and to leave everything as it was."""
         self._job.cancel()
 
+    def join(self, seconds: float) -> None:
+        """Wait for its end."""
+        self._job.join(seconds)
+
     def log(self) -> list[str]:
         """The last lines of what is being done."""
         return self._job.log()

@@ -28,12 +28,7 @@ def draw_lack(layout: bpy.types.UILayout, standing: PythonStanding, width: float
     paragraph(layout, standing.words, width, "ERROR")
     column = layout.column()
     column.scale_y = 1.4
-    if standing.remedy is Remedy.INSTALL:
-        column.operator("pifuhd.install", icon="IMPORT")
-    elif standing.remedy is Remedy.REPAIR:
-        column.operator("pifuhd.repair", icon="FILE_REFRESH")
-    elif standing.remedy is Remedy.CHOOSE:
-        column.operator("pifuhd.use_python", text="Choose Another Python", icon="FILEBROWSER")
+    _draw_remedy(column, standing.remedy)
     refusal = network_refusal()
     if standing.remedy in {Remedy.INSTALL, Remedy.REPAIR} and refusal and install_options().wheels is None:
         paragraph(layout, refusal, width, "INFO")
@@ -89,5 +84,14 @@ def draw_outcome(
         paragraph(layout, "\n".join(outcome.details), width, "BLANK1")
     for warning in outcome.warnings:
         paragraph(layout, warning, width, "ERROR")
-    if outcome.remedy == Remedy.REPAIR:
+    _draw_remedy(layout, outcome.remedy)
+
+
+def _draw_remedy(layout: bpy.types.UILayout, remedy: str) -> None:
+    """The one button that gives the engine a Python that works; nothing where none does."""
+    if remedy == Remedy.INSTALL:
+        layout.operator("pifuhd.install", icon="IMPORT")
+    elif remedy == Remedy.REPAIR:
         layout.operator("pifuhd.repair", icon="FILE_REFRESH")
+    elif remedy == Remedy.CHOOSE:
+        layout.operator("pifuhd.use_python", text="Choose Another Python", icon="FILEBROWSER")

@@ -86,8 +86,11 @@ def find_place(place: Place) -> tuple[bpy.types.Scene, bpy.types.Collection, str
     if place.collection == 0:
         return scene, scene.collection, ""
     collection = next((c for c in bpy.data.collections if c.session_uid == place.collection), None)
-    if collection is None or collection.library or collection not in scene.collection.children_recursive:
+    if collection is None or collection not in scene.collection.children_recursive:
         return scene, scene.collection, "Its collection is gone, so the person stands in the scene's own."
+    if collection.library or collection.override_library:
+        warning = "Its collection is linked and can't be changed, so the person stands in the scene's own."
+        return scene, scene.collection, warning
     return scene, collection, ""
 
 

@@ -52,6 +52,9 @@ class SelfTest:
         """Ask it to stop."""
         self._client.cancel()
 
+    def join(self, seconds: float) -> None:
+        """Nothing to wait for: it ends with the worker."""
+
     def log(self) -> list[str]:
         """Nothing: the report is what there is to read."""
         return []

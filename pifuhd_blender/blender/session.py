@@ -9,6 +9,7 @@ import the runtime. Never here: bpy, data of a scene.
 from __future__ import annotations
 
 import atexit
+import logging
 import threading
 from typing import Any
 
@@ -20,6 +21,10 @@ from .task import JobState, Outcome, OutcomeKind, Snapshot, Task
 from .wish import Wish
 
 __all__ = ["Session", "begin_session", "current_session", "end_session", "is_enabled"]
+
+_log = logging.getLogger(__name__)
+
+_LAST_WAIT = 0.3  # seconds; a program that a task runs is looked after every 0.2 s, and then ended at once
 
 
 class Session:
@@ -97,7 +102,7 @@ class Session:
     def undertake(self, task: Task) -> None:
         """Follow a task from now on."""
         self.task, self.task_outcome, self.task_line = task, None, ""
-        self.task_progress = task.poll()
+        self.task_progress = _look_at(task)
 
     def refuse_if_busy(self) -> None:
         """Raise a sentence when a run or a task is under way."""
@@ -117,7 +122,8 @@ class Session:
         task = self.task
         if task is None:
             return False
-        self.task_progress = task.poll()
+        if self.task_progress.state is JobState.RUNNING:
+            self.task_progress = _look_at(task)
         state, words = self.task_progress.state, self.task_progress.words
         if state is JobState.RUNNING:
             self.task_line = next(reversed(task.log()), "").strip()
@@ -151,7 +157,7 @@ class Session:
             threading.Thread(target=client.close, name="pifuhd-close", daemon=True).start()
 
     def close(self) -> None:
-        """End everything; takes milliseconds, half a second at most."""
+        """End everything; takes milliseconds, under a second at most."""
         atexit.unregister(self.close)
         self._closed = True
         if self.task is not None:
@@ -159,7 +165,22 @@ class Session:
         client, self._client = self._client, None
         if client is not None:
             client.close()
+        if self.task is not None:  # else what it has started would outlive Blender
+            self.task.join(_LAST_WAIT)
         self.run = self.task = None
+
+
+def _look_at(task: Task) -> Snapshot:
+    """Where a task stands; whatever it raises is its end, or nothing would ever end it."""
+    try:
+        return task.poll()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the panel must learn of the end
+        _log.exception("%s failed unexpectedly", task.title)
+        task.cancel()
+        words = f"stopped at an unexpected error ({type(error).__name__}: {error}); please report it."
+        if isinstance(error, OSError):
+            words = f"stopped at a file ({error}); check it and the free space, and try again."
+        return Snapshot(JobState.FAILED, f"{task.title} {words}", -1.0)
 
 
 class _Holder:

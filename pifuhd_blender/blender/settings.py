@@ -5,7 +5,7 @@ May import bpy. Never here: drawing, starting anything. No postponed annotations
 properties from them.
 """
 
-from pathlib import Path
+import os
 from typing import Any, cast
 
 import bpy
@@ -163,7 +163,8 @@ def settings_of(scene: bpy.types.Scene) -> PIFUHD_PG_settings:
 def picture_path(settings: PIFUHD_PG_settings) -> str:
     """Absolute path of the chosen picture, or empty."""
     chosen = settings.picture.strip()
-    return str(Path(bpy.path.abspath(chosen)).absolute()) if chosen else ""
+    # Without "..": the same picture has the same path, wherever the file lies that it is seen from
+    return os.path.abspath(bpy.path.abspath(chosen)) if chosen else ""  # noqa: PTH100 - absolute() keeps ".."
 
 
 def engine_settings(settings: PIFUHD_PG_settings) -> dict[str, Any]:

@@ -15,9 +15,12 @@ from pathlib import Path
 import bpy
 
 from ..runtime.environment import Condition, Environment, Options, State
+from ..runtime.folders import is_file
+from ..runtime.messages import Cause
 from ..runtime.model_file import is_official
 from ..runtime.models import ModelShelf
 from ..runtime.worker_client import Launch
+from ..runtime.worker_process import REMEDY
 from .addon import FOLDER, data_folder, preferences, version
 from .picture_check import PictureFacts
 from .session import current_session
@@ -35,9 +38,13 @@ __all__ = [
     "model_standing",
     "picture_standing",
     "python_standing",
+    "remedied",
     "shelf",
+    "uses_own_python",
     "why_not_reconstruct",
 ]
+
+_OWN_REMEDY = "mend your Python or choose another one in the add-on's preferences"
 
 _PATIENCE = 2.0  # seconds for which a look at the disk holds while a panel is redrawn
 
@@ -120,10 +127,10 @@ def forget_what_was_seen() -> None:
 
 def python_standing() -> PythonStanding:
     """The Python that the preferences lead to."""
-    own = preferences().own_python.strip()
-    if own:
+    if uses_own_python():
+        own = preferences().own_python.strip()
         python = Path(own)
-        if python.is_file():
+        if is_file(python):
             return PythonStanding(python, preferences().own_python_words or "Your own Python", Remedy.NONE)
         return PythonStanding(
             None, f"Your Python {own} is not there any more; choose another one.", Remedy.CHOOSE
@@ -138,6 +145,30 @@ def python_standing() -> PythonStanding:
     # One for other pins works in itself, but it would be luck: the pins changed for a reason
     python = state.python if state.condition is Condition.READY else None
     return PythonStanding(python, state.words, remedy)
+
+
+def uses_own_python() -> bool:
+    """Whether the preferences name a Python of the user's own."""
+    return bool(preferences().own_python.strip())
+
+
+def remedied(sentence: str, cause: Cause | None = None, *, own: bool) -> tuple[str, Remedy]:
+    """What a failure says, and the button that mends it.
+
+    Parameters
+    ----------
+    sentence : str
+        As the worker or its process has it: for the private environment.
+    cause : Cause, optional
+        Where it is known.
+    own : bool
+        Whether it was a Python of the user's own, which no Repair mends.
+    """
+    if cause is not Cause.ENVIRONMENT and REMEDY not in sentence:
+        return sentence, Remedy.NONE
+    if not own:
+        return sentence, Remedy.REPAIR
+    return sentence.replace(REMEDY, _OWN_REMEDY), Remedy.CHOOSE
 
 
 def model_standing(settings: PIFUHD_PG_settings) -> ModelStanding:
@@ -182,7 +213,7 @@ def _own_model(chosen: str) -> ModelStanding:
     if not chosen.strip():
         return ModelStanding("", "Choose your model file.")
     path = Path(bpy.path.abspath(chosen))
-    if not path.is_file():
+    if not is_file(path):
         return ModelStanding("", f"There is no model file {path.name} at this place; choose another one.")
     if path.suffix.lower() not in {".pt", ".safetensors"}:
         return ModelStanding("", f"{path.name} is no model file; choose a .pt or .safetensors.")

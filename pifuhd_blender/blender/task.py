@@ -29,6 +29,10 @@ class Task(Protocol):
         """Ask it to stop; returns at once."""
         ...
 
+    def join(self, seconds: float) -> None:
+        """Wait for its end, but no longer than that: Blender quits."""
+        ...
+
     def log(self) -> list[str]:
         """Its last lines."""
         ...
@@ -51,4 +55,4 @@ class Outcome:
     details: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     remedy: str = ""
-    """``repair`` when the environment is at fault, else empty."""
+    """``repair`` when the environment is at fault, ``choose`` when the user's own Python is, else empty."""

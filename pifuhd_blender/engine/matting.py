@@ -102,7 +102,7 @@ def find_matte(
         matte = _from_network(photo, area, progress or _ignore, cancelled)
     side = matte.people[0].longer_side
     if side < SMALLEST_PERSON:
-        raise UnusableInput(f"The person is only {side} pixels tall; use a larger picture, or draw a box.")
+        raise UnusableInput(f"The person is only {side} pixels tall; use a larger picture.")
     notes = (*_note_on_people(matte), *_note_on_size(matte), *_note_on_borders(matte))
     return Matte(matte.alpha, matte.people, matte.source, (*matte.warnings, *notes))
 
@@ -129,7 +129,10 @@ def _area(photo: Photo, box: Box | None) -> Box:
 def _everything(photo: Photo, area: Box, *, whole: bool) -> Matte:
     alpha = np.zeros((photo.height, photo.width), np.float32)
     alpha[_slices(area)] = 1
-    warning = "Without a matte the whole picture counts as the person, its background included; draw a box."
+    warning = (
+        "Without a matte the whole picture counts as the person, its background included; cut the person "
+        "out, or let the person be found automatically."
+    )
     return Matte(alpha, (area,), "none", (warning,) if whole else ())
 
 
@@ -149,7 +152,7 @@ def _cuts_out(photo: Photo, area: Box) -> bool:
 def _from_alpha(photo: Photo, area: Box) -> Matte:
     if photo.alpha is None:
         raise UnusableInput(
-            f"{_name(photo)} has no transparency to use as a matte; choose the matte 'auto' instead."
+            f"{_name(photo)} has no transparency to use; choose Automatic (--matte auto) instead."
         )
     view = View.of(area, MAP_SIDE)
     part = photo.alpha[_slices(area)]
@@ -175,7 +178,8 @@ def _from_network(photo: Photo, area: Box, progress: Progress, cancelled: Asked 
         if (alpha > 0.5).any():
             return Matte(alpha, (_tight_box(alpha, taken), *others), "segmentation")
     raise UnusableInput(
-        f"No person was found in {_name(photo)}; draw a box around the person, or cut the person out first."
+        f"No person was found in {_name(photo)}; cut the person out first (a PNG with a transparent "
+        "background), or choose another picture."
     )
 
 

@@ -9,7 +9,9 @@ import the standard library only. Never here: reading weights (the worker does),
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,10 +20,12 @@ from typing import Any
 
 from .download import fetch_file, sha256_of
 from .errors import RuntimeProblem
-from .folders import gigabytes
+from .folders import gigabytes, is_file
 from .job import Job, Report
 
 __all__ = ["COMPACT", "KNOWN_MODELS", "OFFICIAL", "KnownModel", "Licence", "ModelFile", "ModelShelf"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,7 @@ class ModelShelf:
         model = KNOWN_MODELS[key]
         if not model.addresses:
             path = self._shipped / model.file_name
-            if path.is_file():
+            if is_file(path):
                 return ModelFile(model, path, converted=True, agreed=True, words="Ships with the add-on")
             words = "The compact model is missing from the add-on; install the add-on again."
             return ModelFile(model, None, converted=False, agreed=True, words=words)
@@ -141,18 +145,17 @@ class ModelShelf:
             return ModelFile(
                 model, None, converted=False, agreed=False, words="Its licence waits for your agreement"
             )
-        if converted.is_file():
+        if is_file(converted):
             return ModelFile(model, converted, converted=True, agreed=True, words="Installed")
-        if fetched.is_file():
+        if is_file(fetched):
             return ModelFile(
                 model, fetched, converted=False, agreed=True, words="Downloaded, not yet checked"
             )
         half = fetched.with_name(fetched.name + ".part")
         words = f"Not here; {gigabytes(model.size)} to download, or pick your own file"
-        if half.is_file():
-            words = (
-                f"{gigabytes(half.stat().st_size)} of {gigabytes(model.size)} downloaded; it goes on there"
-            )
+        with contextlib.suppress(OSError):  # mostly there is none
+            have = half.stat().st_size
+            words = f"{gigabytes(have)} of {gigabytes(model.size)} downloaded; it goes on there"
         return ModelFile(model, None, converted=False, agreed=True, words=words)
 
     def agreed(self, key: str) -> bool:
@@ -160,7 +163,13 @@ class ModelShelf:
         return not KNOWN_MODELS[key].licence.agreement_needed or bool(self._note(key).get("agreed"))
 
     def agree(self, key: str) -> None:
-        """Remember that the user has read and accepted its licence."""
+        """Remember that the user has read and accepted its licence.
+
+        Raises
+        ------
+        RuntimeProblem
+            The folder can't be written to.
+        """
         self._set_note(key, agreed=time.strftime("%Y-%m-%d"), licence=KNOWN_MODELS[key].licence.name)
 
     def fetched_path(self, key: str) -> Path:
@@ -188,12 +197,20 @@ class ModelShelf:
         """Remember that the worker has checked ``source`` and written :meth:`converted_path`.
 
         The download is dropped; a file of the user's own stays where it is.
+
+        Raises
+        ------
+        RuntimeProblem
+            The converted model is not there, or the folder can't be written to.
         """
-        if not self.converted_path(key).is_file():
+        if not is_file(self.converted_path(key)):
             raise RuntimeProblem("The checked model is not where it should be; try again.")
         self._set_note(key, sha256=sha256, source=str(source), checked=time.strftime("%Y-%m-%d"))
         if source == self.fetched_path(key):
-            source.unlink(missing_ok=True)
+            try:
+                source.unlink(missing_ok=True)
+            except OSError as error:  # on Windows while something reads it; "Remove" takes it later
+                _log.warning("%s stays for now: %s", source, error)
 
     def remove(self, key: str) -> int:
         """Remove its files (never one of the user's own); gives the bytes freed. The agreement stays."""
@@ -249,7 +266,7 @@ class ModelShelf:
             raise RuntimeProblem(
                 f"{model.title} is licensed under {model.licence.name}; read and agree to it first."
             )
-        if not file.is_file():
+        if not is_file(file):
             raise RuntimeProblem(f"{file} is no file; pick the model file itself.")
         self._refuse_strangers(file, remove=False)
         report.words(f"Checking {file.name}")
@@ -296,7 +313,13 @@ class ModelShelf:
     def _set_note(self, key: str, **facts: str) -> None:
         notes = self._all_notes()
         notes[key] = {**notes.get(key, {}), **facts}
-        self.folder.mkdir(parents=True, exist_ok=True)
         fresh = self._notes.with_name(self._notes.name + ".part")
-        fresh.write_text(json.dumps(notes, indent=1), encoding="utf-8")
-        fresh.replace(self._notes)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            fresh.write_text(json.dumps(notes, indent=1), encoding="utf-8")
+            fresh.replace(self._notes)
+        except OSError as error:
+            raise RuntimeProblem(
+                f"{self.folder} can't be written to ({error.strerror or error}); make room there or choose "
+                "another data folder."
+            ) from error

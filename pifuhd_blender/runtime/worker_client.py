@@ -91,7 +91,10 @@ class WorkerClient:
         """
         with self._lock:
             self._refuse_if_busy()
-            target = self._folder.new_run() / "mesh.npz"
+            try:
+                target = self._folder.new_run() / "mesh.npz"
+            except OSError as error:
+                raise RuntimeProblem(_folder_sentence(error)) from error
             return self.request(
                 Ask.RECONSTRUCT,
                 photo=str(photo),
@@ -120,14 +123,18 @@ class WorkerClient:
         Raises
         ------
         RuntimeProblem
-            Another request is under way, or the client is closed.
+            Another request is under way, the client is closed, or there is no temporary folder.
         """
         with self._lock:
             self._refuse_if_busy()
             name = f"r{next(self._numbers)}"
             self._line = encode(kind, id=name, **fields)
             self._active, self._acknowledged = name, False
-            self._send_line()
+            try:
+                self._send_line()
+            except RuntimeProblem:
+                self._active = ""
+                raise
             return name
 
     def start(self) -> None:
@@ -204,12 +211,16 @@ class WorkerClient:
 
     def _begin(self) -> None:
         launch = self.launch
+        try:
+            folder = self._folder.path()
+        except OSError as error:
+            raise RuntimeProblem(_folder_sentence(error)) from error
         command = [
             str(launch.python),
             "-I",
             str(launch.script),
             f"--idle={launch.idle_seconds}",
-            f"--folder={self._folder.path()}",
+            f"--folder={folder}",
         ]
         self._idle_state = State.STARTING
         self._process = WorkerProcess(
@@ -273,17 +284,30 @@ class WorkerClient:
             self._process = None
             self._idle_state = State.STOPPED
             if self._active and not (sentence or self._cancelling or self._acknowledged):
-                self._send_line()  # it had just said goodbye for idling when the request came: once more
+                self._ask_again()  # it had just said goodbye for idling when the request came
             elif self._active and self._cancelling:
                 self._finish(Event(EventKind.CANCELLED, self._active))
             elif self._active:
                 told = sentence or "The worker process ended before it was done; try again."
-                self._finish(Event(EventKind.FAILED, self._active, told, Cause.WORKER))
+                lacks = process.reason == "environment"
+                cause = Cause.ENVIRONMENT if lacks else Cause.WORKER
+                self._finish(Event(EventKind.FAILED, self._active, told, cause))
             elif not self._closed:
                 self._events.append(Event(EventKind.ENDED, sentence=sentence))
             if self._process is None and not self._unread:
                 # Without a process nobody would remove it if Blender were killed
                 self._folder.drop()
+
+    def _ask_again(self) -> None:
+        try:
+            self._send_line()
+        except RuntimeProblem as problem:
+            self._finish(Event(EventKind.FAILED, self._active, str(problem), Cause.WORKER))
+
+
+def _folder_sentence(error: OSError) -> str:
+    why = error.strerror or error
+    return f"The temporary folder can't be written to ({why}); make room on its disk and try again."
 
 
 def _fields(message: Message) -> dict[str, Any]:

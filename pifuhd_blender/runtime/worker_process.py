@@ -23,11 +23,12 @@ from .messages import MAX_LINE, PROTOCOL, BadMessage, Message, Tell, decode
 from .process_tree import ProcessTree, clean_environment, exit_words
 from .worker_log import WorkerLog
 
-__all__ = ["Limits", "WorkerProcess"]
+__all__ = ["REMEDY", "Limits", "WorkerProcess"]
 
 _log = logging.getLogger(__name__)
 
 REMEDY = "press Repair in the add-on's preferences"
+"""What mends the private environment; whoever shows a sentence knows whether that is the Python in use."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,8 @@ class WorkerProcess:
         self._deadline = float("inf")  # the one that cancelling sets
         self._heard = time.monotonic()
         self._window, self._count = 0.0, 0
+        self.reason = ""
+        """Of its goodbye: ``environment`` when its Python lacks something; empty when it said none."""
         self._thread = threading.Thread(target=self._supervise, name="pifuhd-worker", daemon=True)
         self._thread.start()
 
@@ -133,7 +136,8 @@ class WorkerProcess:
         try:
             tree = self._start()
         except (RuntimeProblem, OSError) as problem:
-            self._conclude(f"The worker process could not be started: {problem} To mend it, {REMEDY}.")
+            why = str(problem).rstrip(".")
+            self._conclude(f"The worker process could not be started: {why}; {REMEDY}.")
             return
         for target in (self._write, self._watch):
             threading.Thread(target=target, args=(tree,), name="pifuhd-worker-io", daemon=True).start()
@@ -198,7 +202,7 @@ class WorkerProcess:
         if not self._greeted:
             self._greet(message)
         if message["type"] is Tell.BYE:
-            self._leaving = True
+            self._leaving, self.reason = True, message["reason"]
             if message["sentence"]:
                 self.end(message["sentence"])
                 return
@@ -276,7 +280,7 @@ class WorkerProcess:
         last = self._log.last_line()
         if not self._greeted:
             why = last or words
-            return f"The worker process could not begin ({why}); to mend it, {REMEDY}."
+            return f"The worker process could not begin ({why}); {REMEDY}."
         said = f"; its last words: {last}" if last else ""
         return (
             f"The worker process ended unexpectedly ({words}{said}). Try again; the log is {self._log.path}."

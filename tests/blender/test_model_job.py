@@ -104,3 +104,12 @@ def test_cancelling_reaches_the_worker(shelf: ModelShelf, file: Path) -> None:
 
     assert client.cancelled
     assert end(job).state is JobState.CANCELLED
+
+
+def test_a_full_disk_is_a_sentence(shelf: ModelShelf, file: Path) -> None:
+    (shelf.folder / "models.json.part").mkdir()  # as good as a full disk: the note can't be written
+    client = Client(EventKind.RESULT, data={"sha256": "ab"})
+    snapshot = end(ModelJob(shelf, client, "official", source=file, online=False))
+
+    assert snapshot.state is JobState.FAILED
+    assert "can't be written to" in snapshot.words

@@ -156,7 +156,7 @@ def test_a_small_person_is_told_its_size() -> None:
         (silhouette(blank(), 400, 50, 20), "auto", None, "pixels tall"),
         (None, "none", Box(900, 0, 50, 50), "outside"),
         (None, "auto", Box(10, 10, 0, 50), "outside"),
-        (None, "auto", None, "No person was found in somebody.png"),  # a plain grey wall
+        (None, "auto", None, "No person was found in somebody.png; cut the person out"),  # a plain grey wall
     ],
 )
 def test_what_is_no_use_is_refused_in_a_sentence(
@@ -165,6 +165,7 @@ def test_what_is_no_use_is_refused_in_a_sentence(
     with pytest.raises(UnusableInput, match=words) as caught:
         find_matte(cut_out(alpha), mode, box)
     assert str(caught.value).endswith(".")
+    assert "a box" not in str(caught.value)  # which Blender's panel can't draw
 
 
 def portrait(change: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]) -> Matte:

@@ -150,3 +150,34 @@ def test_an_interrupted_download_is_shown(shelf: ModelShelf) -> None:
     (shelf.folder / "pifuhd.pt.part").write_bytes(bytes(2_000_000))
     assert shelf.find("official").words == "2 MB of 1.5 GB downloaded; it goes on there"
     assert shelf.remove("official") == 2_000_000
+
+
+def test_where_nothing_can_be_written_the_agreement_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    shelf = ModelShelf(tmp_path / "file" / "models", tmp_path)
+    with pytest.raises(RuntimeProblem, match=r"can't be written to .*; make room there"):
+        shelf.agree("official")
+    assert not shelf.agreed("official")
+
+
+def test_a_download_that_something_reads_is_accepted_all_the_same(
+    shelf: ModelShelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def in_use(path: Path, **_: bool) -> None:
+        raise PermissionError(13, "in use", str(path))
+
+    shelf.agree("official")
+    fetched = shelf.fetched_path("official")
+    fetched.write_bytes(TORCH_FILE)
+    shelf.converted_path("official").write_bytes(b"x")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", in_use)
+        shelf.accept("official", source=fetched, sha256="0" * 64)
+    assert shelf.find("official").converted
+    assert shelf.remove("official") == len(TORCH_FILE) + 1
+
+
+def test_a_folder_that_can_t_be_looked_at_has_no_models(tmp_path: Path) -> None:
+    unseen = tmp_path / ("x" * 300)
+    assert "missing" in ModelShelf(unseen, unseen).find("compact").words
+    assert "agreement" in ModelShelf(unseen, unseen).find("official").words

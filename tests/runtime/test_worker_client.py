@@ -13,7 +13,9 @@ import pytest
 from pifuhd_blender.runtime.errors import RuntimeProblem
 from pifuhd_blender.runtime.messages import Ask, Cause
 from pifuhd_blender.runtime.worker_client import Event, EventKind, Launch, Limits, State, WorkerClient
-from pifuhd_blender.runtime.worker_process import WorkerProcess
+from pifuhd_blender.runtime.worker_process import REMEDY, WorkerProcess
+from pifuhd_blender.worker import REPAIR
+from tests.patience import within
 
 FAKE = Path(__file__).parent / "fake_worker.py"
 # Long enough for a Python to start on a loaded machine, short enough for a test
@@ -106,7 +108,6 @@ def test_a_request_ends_in_its_result_and_the_process_stays_warm(client_of: Make
         ("garbage_first", "is this Python the right one"),
         ("other_protocol", "restart Blender"),
         ("other_version", "restart Blender"),
-        ("lacks_torch", "lacks torch"),
     ],
 )
 def test_every_misbehaviour_ends_in_one_sentence_and_no_process(
@@ -170,19 +171,20 @@ def test_cancel_ends_the_whole_process_tree_within_half_a_second(client_of: Make
     cancelled = until(client, ENDS)[-1]
     took = time.monotonic() - began
     assert cancelled.kind is EventKind.CANCELLED
-    assert took < 0.5  # the figure
+    assert took < within()
     assert process.join(1.0)
     assert gone(child)
 
 
 def test_a_worker_that_stops_when_asked_stays_warm(client_of: Make) -> None:
-    client = client_of("slow_cancel")
+    limits = Limits(hello=6.0, silence=30.0, cancel=within(LIMITS.cancel))
+    client = client_of("slow_cancel", limits=limits)
     ask(client)
     until(client, {EventKind.PROGRESS})
     process = client._process
     client.cancel()
     assert until(client, ENDS)[-1].kind is EventKind.CANCELLED
-    time.sleep(LIMITS.cancel + 0.2)  # the deadline was taken back
+    time.sleep(limits.cancel + 0.2)  # the deadline was taken back
     assert client._process is process
     assert client.state is State.READY
 
@@ -193,7 +195,7 @@ def test_cancel_before_the_process_has_even_started(client_of: Make) -> None:
     began = time.monotonic()
     client.cancel()
     assert until(client, ENDS)[-1].kind is EventKind.CANCELLED
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < within()
 
 
 def test_no_call_blocks_its_caller(client_of: Make) -> None:
@@ -215,7 +217,7 @@ def test_no_call_blocks_its_caller(client_of: Make) -> None:
         time.sleep(0.01)
     timed(client.cancel)
     until(client, ENDS)
-    assert slowest < 0.05  # a frame, with the machine's other work in between
+    assert slowest < within(0.05)  # a frame
 
 
 def test_only_the_latest_progress_waits_for_a_caller_that_was_away(client_of: Make) -> None:
@@ -265,8 +267,8 @@ def test_close_ends_a_busy_worker_at_once_and_removes_its_files(client_of: Make)
     until(client, {EventKind.PROGRESS})
     folder, process = client._folder.path(), process_of(client)
     began = time.monotonic()
-    assert client.close()
-    assert time.monotonic() - began < 0.5
+    assert client.close(5.0)
+    assert time.monotonic() - began < within()
     assert not folder.exists()
     assert returncode_of(process) is not None
     assert [(e.kind, e.request) for e in client.poll()][-1] == (EventKind.CANCELLED, name)
@@ -300,3 +302,46 @@ def test_without_a_process_only_unread_arrays_stay(client_of: Make, *, released:
     assert not folder.exists()
     ask(client)  # with a folder and a process of their own
     assert Path(until(client, ENDS)[-1].data["folder"]).is_dir()
+
+
+def test_a_python_that_lacks_something_is_told_from_a_worker_that_fails(client_of: Make) -> None:
+    client = client_of("lacks_torch")
+    ask(client)
+    failed = until(client, ENDS)[-1]
+    assert (failed.kind, failed.cause) == (EventKind.FAILED, Cause.ENVIRONMENT)
+    assert "lacks torch" in failed.sentence
+
+
+def test_the_remedy_has_the_same_words_at_both_ends() -> None:
+    assert REMEDY == REPAIR  # whoever shows a sentence looks for them
+
+
+def test_without_a_temporary_folder_a_request_is_refused_and_the_next_one_is_not(
+    client_of: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = client_of("good")
+    with monkeypatch.context() as patch:
+        patch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+        with pytest.raises(RuntimeProblem, match="temporary folder can't be written to"):
+            ask(client)
+        with pytest.raises(RuntimeProblem, match="temporary folder can't be written to"):
+            client.reconstruct(Path("photo.png"), Path("model"), {})
+        assert client.state is State.STOPPED
+    ask(client)
+    assert until(client, ENDS)[-1].kind is EventKind.RESULT
+
+
+def test_a_request_that_can_t_be_asked_again_ends_too(
+    client_of: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_folder() -> None:
+        raise RuntimeProblem("The temporary folder can't be written to.")
+
+    client = client_of("idles_out")
+    client.start()
+    until(client, {EventKind.READY})
+    monkeypatch.setattr(client, "_begin", no_folder)
+    name = ask(client)  # crosses the goodbye
+    failed = until(client, ENDS)[-1]
+    assert (failed.kind, failed.request) == (EventKind.FAILED, name)
+    assert "temporary folder" in failed.sentence

@@ -47,3 +47,13 @@ def test_beside_a_saved_file_a_picture_is_found_by_its_way_from_there(photo, tmp
         assert bpy.context.scene.pifuhd.picture == str(path)
     finally:
         bpy.context.preferences.filepaths.use_relative_paths = True
+
+
+def test_a_sidebar_without_tabs_is_left_alone(addon):
+    class Region:
+        type = "UI"
+
+        def __setattr__(self, name, value):
+            raise AttributeError("bpy_struct: attribute is read-only")
+
+    addon.module("drop")._choose_tab(SimpleNamespace(regions=[Region()]))

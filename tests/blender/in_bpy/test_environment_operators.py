@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import bpy
 import pytest
@@ -161,3 +162,43 @@ def test_the_waiting_engine_can_be_ended(addon, photo):
     bpy.ops.pifuhd.end_worker()
 
     assert addon.session().worker_state == "stopped"
+
+
+@pytest.mark.parametrize("name", ["use_python", "adopt_model", "remove_model"])
+def test_a_file_chosen_once_a_run_has_begun_is_refused(addon, photo, drive, tmp_path, name):
+    settings = bpy.context.scene.pifuhd
+    settings.picture, settings.quality = str(photo("slow")), "DRAFT"
+    drive()
+    reports = []
+    stand_in = SimpleNamespace(filepath=str(tmp_path), report=lambda kind, text: reports.append((kind, text)))
+    module = addon.module("environment_operators" if name == "use_python" else "model_operators")
+    if name == "adopt_model":
+        addon.module("standing").shelf().agree("official")
+
+    # The file browser executes its operator without asking poll again
+    assert getattr(module, f"PIFUHD_OT_{name}").execute(stand_in, bpy.context) == {"CANCELLED"}
+
+    assert reports == [({"ERROR"}, "A run is under way; cancel it or wait for its end.")]
+    assert addon.session().task is None
+    assert addon.session().run is not None
+
+
+def test_a_self_test_with_a_python_of_one_s_own_that_can_t_begin_offers_another(addon, follow, tmp_path):
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    python.chmod(0o755)
+    addon.preferences.own_python = str(python)
+
+    bpy.ops.pifuhd.self_test()
+    outcome = follow()
+
+    assert outcome.headline.endswith("mend your Python or choose another one in the add-on's preferences.")
+    assert (outcome.kind, outcome.remedy) == ("failed", "choose")
+
+
+def test_what_only_repair_mends_stays_so_with_the_private_environment(addon):
+    remedied = addon.module("standing").remedied
+    sentence = "The worker process could not begin (x); press Repair in the add-on's preferences."
+
+    assert remedied(sentence, own=False) == (sentence, "repair")
+    assert remedied("No person was found.", own=True) == ("No person was found.", "")

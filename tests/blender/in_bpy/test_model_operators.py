@@ -114,3 +114,11 @@ def test_a_model_of_one_s_own_must_be_there(addon, file, words):
 
     assert standing.model == ""
     assert standing.words.startswith(words)
+
+
+def test_an_agreement_that_can_t_be_written_is_a_sentence(addon, tmp_path):
+    (tmp_path / "file").touch()
+    addon.preferences.data_folder = str(tmp_path / "file")
+
+    with pytest.raises(RuntimeError, match="can't be written to"):
+        bpy.ops.pifuhd.agree(agreed=True)

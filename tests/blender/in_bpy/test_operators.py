@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import bpy
 import pytest
+
+from tests.patience import within
 
 
 def choose(path, quality="DRAFT"):
@@ -56,7 +60,7 @@ def test_cancel_ends_it_soon_and_leaves_nothing(photo, drive):
     bpy.ops.pifuhd.cancel()
     assert run.turn() == {"CANCELLED"}
 
-    assert time.monotonic() - began < 1.0  # half a second, and a busy machine
+    assert time.monotonic() - began < within()
     assert len(bpy.data.objects) == 0
     assert run.session.outcome.headline == "Cancelled."
 
@@ -119,12 +123,35 @@ def test_every_failure_is_a_sentence(photo, drive, behaviour, sentence):
     assert len(bpy.data.objects) == 0
 
 
-def test_a_broken_environment_offers_repair(photo, drive):
+def test_a_broken_environment_offers_repair(photo, drive, addon):
+    choose(photo("lacks"))
+    run = drive()
+    addon.preferences.own_python = ""  # as if the pretended one were the private one
+    run.turn()
+
+    assert run.session.outcome.remedy == "repair"
+
+
+def test_a_python_of_one_s_own_that_lacks_something_offers_another(photo, drive):
     choose(photo("lacks"))
     run = drive()
     run.turn()
 
-    assert run.session.outcome.remedy == "repair"
+    assert run.session.outcome.remedy == "choose"
+
+
+def test_a_python_of_one_s_own_that_can_t_begin_is_not_to_be_repaired(photo, drive, addon, tmp_path):
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    python.chmod(0o755)
+    addon.preferences.own_python = str(python)
+    choose(photo())
+    run = drive()
+    run.turn()
+
+    words = "mend your Python or choose another one in the add-on's preferences."
+    assert run.session.outcome.headline == f"The worker process could not begin (exit status 1); {words}"
+    assert run.session.outcome.remedy == "choose"
 
 
 def test_after_a_crash_the_next_run_works(photo, drive):
@@ -143,34 +170,6 @@ def test_warnings_are_told(photo, drive):
     warning = "There are 2 people in the picture; the largest is taken, unless you choose another."
     assert run.session.outcome.warnings == (warning,)
     assert ({"WARNING"}, warning) in run.reports
-
-
-def test_the_person_waits_for_object_mode(photo, drive):
-    bpy.ops.mesh.primitive_cube_add()
-    choose(photo())
-    run = drive()
-    bpy.ops.object.mode_set(mode="EDIT")
-
-    run.turn(until=lambda: bool(run.session.waiting))
-    assert "Object Mode" in run.session.waiting
-    assert len(bpy.data.objects) == 1
-
-    bpy.ops.object.mode_set(mode="OBJECT")
-    assert run.turn() == {"FINISHED"}
-    assert len(bpy.data.objects) == 2
-
-
-def test_a_waiting_person_can_be_thrown_away(photo, drive):
-    bpy.ops.mesh.primitive_cube_add()
-    choose(photo())
-    run = drive()
-    bpy.ops.object.mode_set(mode="EDIT")
-    run.turn(until=lambda: bool(run.session.waiting))
-
-    bpy.ops.pifuhd.cancel()
-
-    assert run.session.run is None
-    assert run.turn() == {"CANCELLED"}
 
 
 def test_opening_another_file_cancels_and_says_so(photo, drive):
@@ -284,3 +283,47 @@ def test_a_missing_python_greys_the_button(photo, addon):
 
     assert not bpy.ops.pifuhd.reconstruct.poll()
     assert "not installed" in addon.module("standing").why_not_reconstruct(bpy.context.scene)
+
+
+def test_reconstruct_again_ends_where_its_run_goes_on(photo, addon, monkeypatch):
+    choose(photo())
+    bpy.ops.pifuhd.reconstruct()
+    operators = addon.module("operators")
+    begun = []
+
+    def reconstruct(way):
+        begun.append(way)
+        return {"RUNNING_MODAL"}
+
+    ops = SimpleNamespace(pifuhd=SimpleNamespace(reconstruct=reconstruct))
+    monkeypatch.setattr(operators, "bpy", SimpleNamespace(ops=ops, context=bpy.context))
+
+    # It is no modal operator itself: it would never be freed, and there would be no undo step
+    assert bpy.ops.pifuhd.reconstruct_again() == {"FINISHED"}
+    assert begun == ["INVOKE_DEFAULT"]
+
+
+def test_reconstruct_again_passes_a_refusal_on(photo):
+    choose(photo())
+    bpy.ops.pifuhd.reconstruct()
+    bpy.context.active_object["pifuhd_picture"] = str(photo("nobody"))
+
+    with pytest.raises(RuntimeError, match=r"^Error: No person was found in this picture"):
+        bpy.ops.pifuhd.reconstruct_again()
+
+
+@pytest.mark.parametrize("name", ["own_python", "data_folder", "picture", "model_file"])
+def test_a_path_that_can_t_be_looked_at_breaks_nothing(photo, addon, tmp_path, name):
+    unseen = str(tmp_path / ("x" * 300) / "file")  # like one in a folder that one may not enter
+    settings = choose(photo())
+    settings.model = "FILE" if name == "model_file" else "OFFICIAL"
+    setattr(settings if name in {"picture", "model_file"} else addon.preferences, name, unseen)
+    addon.module("standing").forget_what_was_seen()
+    try:
+        if name != "data_folder" or sys.version_info >= (3, 14):
+            assert not bpy.ops.pifuhd.reconstruct.poll()
+        assert addon.module("standing").shelf().find("official").path is None
+        assert not bpy.ops.pifuhd.fetch_model.poll()
+        assert addon.module("support_operators").free_space(Path(unseen)) > 0
+    finally:
+        addon.preferences.data_folder = ""

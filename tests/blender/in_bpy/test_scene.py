@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -194,3 +196,26 @@ def test_half_a_million_vertices_take_half_a_second(addon, scene):
     assert len(vertices) > 490_000
     # Of the processor's time: how long other programs make this one wait is not shown here
     assert min(busy) < 0.5
+
+
+@pytest.mark.parametrize("overridden", [False, True])
+def test_a_linked_collection_is_left_as_it_is(scene, person, tmp_path, overridden):
+    library = str(tmp_path / "library.blend")
+    bpy.context.scene.collection.children.link(bpy.data.collections.new("People"))
+    bpy.ops.wm.save_as_mainfile(filepath=library)
+    bpy.ops.wm.read_homefile(use_empty=True)
+    libraries: Any = bpy.data.libraries  # the stubs take what load gives for nothing
+    with libraries.load(library, link=True) as (_, wanted):
+        wanted.collections = ["People"]
+    (people,) = wanted.collections
+    bpy.context.scene.collection.children.link(people)
+    if overridden:
+        people = people.override_hierarchy_create(bpy.context.scene, bpy.context.view_layer)
+    place = replace(here(scene), collection=people.session_uid)
+
+    thing, warning = scene.add_person("figure", person, place, {})
+
+    assert thing.name in bpy.context.scene.collection.objects
+    assert (
+        warning == "Its collection is linked and can't be changed, so the person stands in the scene's own."
+    )

@@ -63,9 +63,16 @@ def test_choices_are_saved_with_the_scene(tmp_path):
 
 
 def test_saving_during_a_run_changes_nothing(tmp_path, photo, drive):
-    bpy.context.scene.pifuhd.picture = str(photo())
+    picture, file = str(photo()), str(tmp_path / "scene.blend")
+    bpy.context.scene.pifuhd.picture = picture
     run = drive()
-    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    bpy.ops.wm.save_as_mainfile(filepath=file)
 
     assert run.turn() == {"FINISHED"}
-    assert bpy.data.is_dirty or bpy.data.filepath  # the person is not in the saved file yet
+    assert "person" in bpy.data.objects
+
+    # The file is as it was saved: the choice is in it, and nothing of the person
+    bpy.ops.wm.open_mainfile(filepath=file)
+    assert bpy.context.scene.pifuhd.picture == picture
+    assert not bpy.data.objects
+    assert not bpy.data.meshes

@@ -21,6 +21,14 @@ SOURCES = sorted(
     if "__pycache__" not in path.parts
 )
 PACKAGE_SOURCES = [path for path in SOURCES if path.is_relative_to(PACKAGE)]
+# What else people read or tools take, by the ends of names; in .ci whatever is there
+TEXTS = sorted(
+    path
+    for pattern in ("*", "docs/**/*", "pifuhd_blender/**/*", "scripts/**/*", "tests/**/*", ".ci/**/*")
+    for path in ROOT.glob(pattern)
+    if path.is_file() and (path.suffix in {".md", ".toml", ".json", ".txt"} or path.parent == ROOT / ".ci")
+)
+ASKS_FOR_TORCH = re.compile(r"\btorch(?:\[\w+\])? ?([=<>~!]=? ?\d[\w.]*)")
 LONGEST_FILE = 400  # lines: most have 50 to 300, and past this a file is surely two ideas
 
 
@@ -65,7 +73,7 @@ def test_the_package_does_not_print(path: Path) -> None:
 def test_files_are_short_and_named_after_a_duty() -> None:
     too_long = {
         named(path): lines
-        for path in PACKAGE_SOURCES
+        for path in SOURCES
         if (lines := len(path.read_text(encoding="utf-8").splitlines())) > LONGEST_FILE
     }
     empty_names = {"util", "utils", "helper", "helpers", "misc", "common", "stuff"}
@@ -74,11 +82,11 @@ def test_files_are_short_and_named_after_a_duty() -> None:
     assert not [named(path) for path in SOURCES if path.stem in empty_names]
 
 
-def test_no_source_names_a_place_of_one_machine() -> None:
+def test_nothing_names_a_place_of_one_machine() -> None:
     place = re.compile(r"(?<![\w.])/(?:work|root|farm)/\w|files\.pythonhosted|deb\.debian")
     found = [
         named(path)
-        for path in SOURCES
+        for path in (*SOURCES, *TEXTS)
         if path != Path(__file__) and place.search(path.read_text(encoding="utf-8"))
     ]
 
@@ -107,7 +115,12 @@ def test_pins_are_exact_and_said_once() -> None:
             assert name not in pins, f"{name} is pinned twice"
             pins[name] = match[2]
 
-    assert pins["torch"] == "2.13.0"
+    # Whoever asks for torch anywhere gets the one that everything was tested with
+    asked = [path for path in (*SOURCES, *TEXTS) if not path.is_relative_to(ROOT / "tests")]
+    found = {
+        version for path in asked for version in ASKS_FOR_TORCH.findall(path.read_text(encoding="utf-8"))
+    }
+    assert found == {f"=={pins['torch']}"}
 
 
 def test_the_manifest_says_what_blender_asks_for() -> None:
@@ -116,7 +129,7 @@ def test_the_manifest_says_what_blender_asks_for() -> None:
     assert manifest["schema_version"] == "1.0.0"
     assert manifest["id"] == PACKAGE.name
     assert manifest["type"] == "add-on"
-    assert manifest["license"] == ["SPDX:GPL-3.0-or-later"]
+    assert manifest["license"] == ["SPDX:GPL-3.0-or-later", "SPDX:Apache-2.0", "SPDX:CC0-1.0"]
     assert manifest["blender_version_min"] == "4.2.0"
     assert len(manifest["tagline"]) <= 64
     assert not manifest["tagline"].endswith(".")

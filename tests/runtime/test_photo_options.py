@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from pifuhd_blender.engine import settings
+from pifuhd_blender.engine.device import DEVICES as ENGINE_DEVICES
 from pifuhd_blender.engine.mesh import FORMATS
-from pifuhd_blender.engine.settings import RESOLUTIONS, Settings
+from pifuhd_blender.engine.settings import Settings
 from pifuhd_blender.runtime.photo_options import (
+    DEVICES,
     MESHES,
+    RESOLUTIONS,
     BadOptions,
     photo_parser,
     refuse_paths,
@@ -40,8 +44,10 @@ def test_choices_and_defaults_are_the_engine_s() -> None:
     assert options.relief == defaults.relief
     assert options.faces is defaults.face_budget is None
     assert MESHES == FORMATS
-    for cells in RESOLUTIONS:
-        photo_parser("x", "compact", "").parse_args(["a.png", "-o", "out", f"--resolution={cells}"])
+    assert settings.RESOLUTIONS == RESOLUTIONS
+    assert ENGINE_DEVICES == DEVICES
+    for option in (f"--resolution={RESOLUTIONS[-1]}", f"--device={DEVICES[-1]}"):
+        photo_parser("x", "compact", "").parse_args(["a.png", "-o", "out", option])
 
 
 def test_a_wrong_argument_is_one_sentence() -> None:

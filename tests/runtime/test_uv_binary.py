@@ -4,6 +4,7 @@
 import hashlib
 import json
 import os
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ import pytest
 
 from pifuhd_blender.runtime import uv_binary
 from pifuhd_blender.runtime.errors import RuntimeProblem
-from pifuhd_blender.runtime.job import Report
+from pifuhd_blender.runtime.job import Job, JobState, Report
 from pifuhd_blender.runtime.uv_binary import VERSION, Wheel, fetch_uv, find_uv, wheel_of_this_system
+from tests.patience import within
 
 NAME = "uv.exe" if os.name == "nt" else "uv"
 
@@ -64,17 +66,17 @@ def test_a_recent_uv_is_found_and_an_old_or_broken_one_passed_over(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    assert find_uv(tmp_path / "ours") is None
+    assert find_uv(tmp_path / "ours", Report()) is None
     put_program(tmp_path / "bin" / "uv", "0.4.0")
-    assert find_uv(tmp_path / "ours") is None
+    assert find_uv(tmp_path / "ours", Report()) is None
     usual = put_program(tmp_path / "home" / ".local" / "bin" / "uv", "0.13.9")
-    assert find_uv(tmp_path / "ours") == usual
+    assert find_uv(tmp_path / "ours", Report()) == usual
     on_path = put_program(tmp_path / "bin" / "uv", "1.0.0")
-    assert find_uv(tmp_path / "ours") == on_path
+    assert find_uv(tmp_path / "ours", Report()) == on_path
     ours = put_program(tmp_path / "ours" / "uv", VERSION)
-    assert find_uv(tmp_path / "ours") == ours
+    assert find_uv(tmp_path / "ours", Report()) == ours
     ours.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
-    assert find_uv(tmp_path / "ours") == on_path
+    assert find_uv(tmp_path / "ours", Report()) == on_path
 
 
 def test_from_a_folder_of_wheels(wheel: Path, tmp_path: Path) -> None:
@@ -121,3 +123,44 @@ def test_a_release_that_lost_its_file_is_a_sentence(tmp_path: Path, monkeypatch:
         monkeypatch.setattr(uv_binary, "fetch_json", lambda _address, document=document: document)
         with pytest.raises(RuntimeProblem, match="PyPI no longer has"):
             fetch_uv(tmp_path / "ours", Report())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in is a shell script")
+def test_a_uv_that_hangs_is_passed_over_and_asking_it_can_be_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    ours = put_program(tmp_path / "ours" / "uv", VERSION)
+    ours.write_text("#!/bin/sh\necho asked\nexec /bin/sleep 600\n", encoding="utf-8")
+    job = Job("Looking", lambda report: find_uv(tmp_path / "ours", report))
+    deadline = time.monotonic() + 10
+    while "asked" not in job.log() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    began = time.monotonic()
+    job.cancel()
+    assert job.join(10)
+    assert time.monotonic() - began < within()
+    assert job.snapshot().state is JobState.CANCELLED
+    monkeypatch.setattr(uv_binary, "_PATIENCE", 0.1)
+    on_path = put_program(tmp_path / "bin" / "uv", VERSION)
+    assert find_uv(tmp_path / "ours", Report()) == on_path
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in is a shell script")
+def test_a_uv_in_the_current_folder_is_nobody_s_uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_program(tmp_path / "here" / "uv", VERSION)
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PATH", os.pathsep.join([".", ""]))
+    assert find_uv(tmp_path / "ours", Report()) is None
+
+
+def test_a_place_that_is_held_or_can_t_be_written_to_is_a_sentence(wheel: Path, tmp_path: Path) -> None:
+    (tmp_path / "ours" / NAME).mkdir(parents=True)  # stands for a program that runs, on Windows
+    with pytest.raises(RuntimeProblem, match="another program holds it"):
+        fetch_uv(tmp_path / "ours", Report(), wheels=wheel.parent)
+    assert [path.name for path in (tmp_path / "ours").iterdir()] == [NAME]
+    (tmp_path / "file").touch()
+    with pytest.raises(RuntimeProblem, match="could not be unpacked"):
+        fetch_uv(tmp_path / "file" / "ours", Report(), wheels=wheel.parent)

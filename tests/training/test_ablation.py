@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +17,14 @@ from torch.utils.data import default_collate
 from pifuhd_blender.engine.model_config import JointConfig, UNetConfig
 from pifuhd_blender.training.ablation import TASKS, Ablation, AblationError
 from pifuhd_blender.training.ablation_model import RowModel
-from pifuhd_blender.training.ablation_report import BEGIN, END, fill_page, read_results, write_report
+from pifuhd_blender.training.ablation_report import (
+    BEGIN,
+    END,
+    ReportError,
+    fill_page,
+    read_results,
+    write_report,
+)
 from pifuhd_blender.training.ablation_rows import PAPER_ROWS, ROWS, SIZES, row_config
 from pifuhd_blender.training.dataset import SubjectSet
 from pifuhd_blender.training.side_by_side import train_side_by_side
@@ -215,10 +225,12 @@ def test_an_ablation_without_people_is_refused(tmp_path: Path) -> None:
 def test_the_documentation_has_a_place_for_the_table(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_bytes((Path(__file__).parents[2] / "docs" / "ABLATION.md").read_bytes())
+    old = page.read_text(encoding="utf-8")
     fill_page(page, "| new |")
-    text = page.read_text(encoding="utf-8")
-    assert "| new |" in text
-    assert "Not measured yet" not in text
+    new = page.read_text(encoding="utf-8")
+    assert new.partition(BEGIN)[2].partition(END)[0].strip() == "| new |"  # and nothing of the table before
+    assert new.partition(BEGIN)[0] == old.partition(BEGIN)[0]
+    assert new.partition(END)[2] == old.partition(END)[2]
 
 
 def test_a_table_takes_its_place_in_a_page(tmp_path: Path) -> None:
@@ -228,5 +240,51 @@ def test_a_table_takes_its_place_in_a_page(tmp_path: Path) -> None:
     fill_page(page, "new")
     assert page.read_text(encoding="utf-8") == f"above\n{BEGIN}\n\nnew\n\n{END}\nbelow\n"
     page.write_text("no marks", encoding="utf-8")
-    with pytest.raises(ValueError, match="no place"):
+    with pytest.raises(ReportError, match="no place"):
         fill_page(page, "new")
+    with pytest.raises(ReportError, match="can't be read"):
+        fill_page(tmp_path / "none.md", "new")
+
+
+def finished(out: Path, name: str, normals: Path | None) -> None:
+    """A finished row's files, as far as a report looks at them."""
+    folder = out / name
+    (folder / "coarse").mkdir(parents=True)
+    run = {"normals": str(normals) if normals else ""}
+    (folder / "coarse" / "run.json").write_text(json.dumps(run), encoding="utf-8")
+    measures = ("p2s", "chamfer", "normal_consistency", "f_score", "iou", "front_degrees", "back_degrees")
+    figures = {f"{measure}_{kind}": 0.5 for measure in measures for kind in ("mean", "median")}
+    result = {
+        "row": name, "budget": "8 samples", "people": 1, "resolution": 32, "samples": {"coarse": 8},
+        "minutes": 0.1, "subjects": 1, "device": "cpu", "figures": {"all": {"views": 2.0} | figures},
+    }  # fmt: skip
+    (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
+
+
+def test_a_report_names_the_normal_weights_that_rows_looked_through(tmp_path: Path) -> None:
+    weights, out = tmp_path / "nets.safetensors", tmp_path / "out"
+    weights.write_bytes(b"weights")
+    out.mkdir()
+    terms = {"size": {"name": "tiny"}, "seed": 0}
+    (out / "terms.json").write_text(json.dumps(terms), encoding="utf-8")
+    finished(out, "coarse", None)
+    assert "predicted" not in write_report(out)
+    finished(out, "coarse-normals", weights)
+
+    digest = hashlib.sha256(b"weights").hexdigest()[:12]
+    assert f"normals are those of `nets.safetensors` (sha256 {digest}); they are off by" in write_report(out)
+    assert digest in (out / "table.md").read_text(encoding="utf-8")
+
+    # No other file's digest is given for the one that was looked through
+    later = (out / "coarse-normals" / "result.json").stat().st_mtime + 10
+    os.utime(weights, (later, later))
+    assert "the file is a later one now" in write_report(out)
+    weights.unlink()
+    assert "`nets.safetensors` (which is gone since)" in write_report(out)
+
+
+def test_a_damaged_result_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "coarse").mkdir()
+    (tmp_path / "coarse" / "result.json").write_text("{", encoding="utf-8")
+    with pytest.raises(ReportError, match=r"result\.json is no JSON"):
+        write_report(tmp_path)

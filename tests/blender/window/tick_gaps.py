@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How long Blender's own loop stands still between two of its ticks, and how much of that is ours.
 
-Runs inside Blender, for steps.py.
+Runs inside Blender, for tick_steps.py.
 """
 
 import time
 from typing import ClassVar
 
 from window_driver import d
+
+from tests.patience import strain
 
 
 class Measured:
@@ -35,14 +37,6 @@ def gaps(name, *, redrawing=False, windows=3, seconds=3.5):
             yield 0.01
         longest.append(found)
         Measured.strains.append(strain())
-
-
-def strain():
-    """How much longer than on a free machine work takes just now: 1 when nothing else runs."""
-    began, busy = time.perf_counter(), time.thread_time()
-    while time.thread_time() - busy < 0.05:
-        pass
-    return (time.perf_counter() - began) / 0.05
 
 
 def watched(cls, method):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The hands and eyes of steps.py in Blender's window: install, choose, press a button, look, take a picture.
+"""The hands and eyes of scenarios in Blender's window: install, choose, press a button, look, take a picture.
 
 Runs inside Blender. The environment names the zip, the pictures' folder, the folder for screenshots and the
 Python; gui_driver.py lies in BLENDER_TOOLS.
@@ -21,6 +21,7 @@ import gui_driver as d  # pyright: ignore[reportMissingImports] - beside run-gui
 OUT = Path(os.environ["OUT"])
 PICTURES = Path(os.environ["PICTURES"])
 MODULE = "bl_ext.user_default.pifuhd_blender"
+LONG = 120  # seconds to wait for what takes a few on a free machine
 
 
 def module(name):

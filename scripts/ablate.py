@@ -6,6 +6,8 @@
 
 Every row goes on where it stopped, and a finished one is not done again. OUT/table.md and OUT/curves.png show
 what is finished; ``--page docs/ABLATION.md`` puts the table there. ``torchrun`` trains in several processes.
+
+Exit status: 0 when all rows are finished, 2 when what was given is no good.
 """
 
 from __future__ import annotations
@@ -15,10 +17,11 @@ import logging
 import sys
 from pathlib import Path
 
-from project_environment import ROOT, ensure_environment, replace_process, run_guarded, say
+from project_environment import ROOT, run_guarded, start_again
+from refusals import cells, count, refuse
 
 sys.path.insert(0, str(ROOT))
-COMPACT = ROOT / "pifuhd_blender" / "weights" / "compact.safetensors"
+from pifuhd_blender.runtime.photo_options import DEVICES
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -27,49 +30,65 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--held-out", type=Path, required=True, help="the same with --held-out")
     parser.add_argument("--out", type=Path, required=True, help="where rows are kept")
     budget = parser.add_mutually_exclusive_group(required=True)
-    budget.add_argument("--minutes", type=float, default=0, help="of training, each row")
-    budget.add_argument("--samples", type=int, default=0, help="the same in samples: equal work, not time")
+    budget.add_argument("--minutes", type=_minutes, default=0, help="of training, each row")
+    budget.add_argument("--samples", type=count, default=0, help="the same in samples: equal work, not time")
     parser.add_argument(
         "--side-by-side", action="store_true", help="all rows at once from the same batches: less work"
     )
     parser.add_argument("--rows", nargs="+", metavar="ROW", help="which; the paper's ten by default")
     parser.add_argument("--size", default="small", help="tiny or small (a CPU's), medium, paper")
-    parser.add_argument("--normals", type=Path, default=COMPACT, help="model file whose normals rows look at")
-    parser.add_argument("--people", type=int, default=24, help="held-out people to measure")
-    parser.add_argument("--resolution", type=int, default=256, help="of their meshes")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda")
+    parser.add_argument(
+        "--normals", default="compact", help="compact, or the model file whose normals rows look at"
+    )
+    parser.add_argument("--people", type=count, default=24, help="held-out people to measure")
+    parser.add_argument("--resolution", type=cells, default=256, help="of their meshes, a power of two")
+    parser.add_argument("--device", default="auto", choices=DEVICES)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=count, default=1)
     parser.add_argument("--workers", type=int, default=0, help="processes that prepare samples")
-    parser.add_argument("--log-every", type=int, default=20, help="steps between points of the curves")
+    parser.add_argument("--log-every", type=count, default=20, help="steps between points of the curves")
     parser.add_argument("--page", type=Path, help="also put the table between the marks of this page")
     return parser
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = 0.0
+    if not minutes > 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time to train; give more than 0 minutes")
+    return minutes
 
 
 def main() -> int:
     """Run the rows; 0 when all are finished, 2 when what was given is no good."""
     arguments = _parser().parse_args()
-    python = ensure_environment("develop")
-    if Path(sys.prefix).resolve() != python.parent.parent.resolve():
-        return replace_process(python, [__file__, *sys.argv[1:]])
+    if (status := start_again(__file__, "develop")) is not None:
+        return status
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     from pifuhd_blender.engine.errors import EngineError
     from pifuhd_blender.training.ablation import AblationError
+    from pifuhd_blender.training.ablation_report import ReportError
+    from pifuhd_blender.training.run_config import RunError
     from pifuhd_blender.training.shard_file import ShardError
 
     try:
         _ablate(arguments)
-    except (AblationError, EngineError, ShardError) as error:
-        say(str(error))
-        return 2
+    except (AblationError, EngineError, ReportError, RunError, ShardError, OSError) as error:
+        return refuse(error)
     return 0
 
 
 def _ablate(arguments: argparse.Namespace) -> None:
     import torch
 
+    from pifuhd_blender.engine.checkpoint import open_weights
+    from pifuhd_blender.engine.device import choose_device
+    from pifuhd_blender.engine.held_model import COMPACT_WEIGHTS
+    from pifuhd_blender.engine.weights_layout import require_part
     from pifuhd_blender.training.ablation import Ablation, AblationError
-    from pifuhd_blender.training.ablation_report import fill_page, write_report
+    from pifuhd_blender.training.ablation_report import fill_page, read_results, split_page, write_report
     from pifuhd_blender.training.ablation_rows import PAPER_ROWS, ROWS, SIZES
     from pifuhd_blender.training.processes import first_process, open_device
     from pifuhd_blender.training.side_by_side import train_side_by_side
@@ -79,6 +98,14 @@ def _ablate(arguments: argparse.Namespace) -> None:
         unknown = [name for name in given if name not in known]
         if unknown:
             raise AblationError(f"There is no {what} {unknown[0]}; there are {', '.join(known)}.")
+    # Whatever is no good is told now, and not after the hours of the rows before it
+    normals = COMPACT_WEIGHTS if arguments.normals == "compact" else Path(arguments.normals)
+    if any(ROWS[name].normals == "predicted" for name in names):
+        require_part(open_weights(normals), normals, "normals")
+    if arguments.page:
+        split_page(arguments.page)
+    read_results(arguments.out)
+    choose_device(arguments.device)
     torch.set_num_threads(arguments.threads)
     ablation = Ablation(
         arguments.out,
@@ -86,7 +113,7 @@ def _ablate(arguments: argparse.Namespace) -> None:
         arguments.held_out,
         SIZES[arguments.size],
         arguments.minutes,
-        arguments.normals,
+        normals,
         open_device(arguments.device),
         people=arguments.people,
         resolution=arguments.resolution,

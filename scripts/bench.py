@@ -35,9 +35,11 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-from project_environment import ROOT, ensure_environment, here_is_enough, replace_process, run_guarded
+from project_environment import ROOT, run_guarded, start_again
 
 sys.path.insert(0, str(ROOT))
+from pifuhd_blender.runtime.photo_options import DEVICES, RESOLUTIONS
+
 STAGES = ("photo", "matte", "model", "normals", "features", "surface", "mesh", "relief", "colours", "total")
 RECIPE = Path(tempfile.gettempdir()) / "pifuhd_blender_recipe.safetensors"
 
@@ -48,8 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--photo", type=Path, default=ROOT / "scripts" / "sample.png")
     parser.add_argument("--model", nargs="+", default=["compact"], help="compact, recipe or model files")
-    parser.add_argument("--resolution", type=int, nargs="+", default=[128, 256, 512, 1024])
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    parser.add_argument("--resolution", type=int, nargs="+", default=list(RESOLUTIONS), choices=RESOLUTIONS)
+    parser.add_argument("--device", default="auto", choices=DEVICES)
     parser.add_argument("--threads", type=int, help="of torch; its own choice by default")
     parser.add_argument("--runs", type=int, default=2, help="in one process; the last one is shown as warm")
     parser.add_argument(
@@ -225,8 +227,8 @@ def _rows(arguments: argparse.Namespace, model: str) -> list[dict[str, Any]]:
 
 def main() -> int:
     """Measure every resolution in a process of its own; 0 when all came to an end."""
-    if not here_is_enough():
-        return replace_process(ensure_environment("run"), [__file__, *sys.argv[1:]])
+    if (status := start_again(__file__)) is not None:
+        return status
     parser = _parser()
     arguments = parser.parse_args()
     if bool(arguments.reference) != bool(arguments.command):

@@ -3,7 +3,7 @@
 
     python3 scripts/compare.py photo.jpg other.png --models old.safetensors compact -o models.jpg
 
-A row a photo: the crop that the models saw, then each model's mesh from the front, its left and the back.
+A row a photo: the person as the models saw it, then each model's mesh from the front, its left and the back.
 Clay shows folds that colours hide, so there are no colours. A model is `compact` (the one that ships) or a
 file, as of scripts/reconstruct.py.
 """
@@ -16,7 +16,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from project_environment import ROOT, ensure_environment, here_is_enough, replace_process, run_guarded, say
+from project_environment import ROOT, run_guarded, start_again
+from refusals import refuse
+
+sys.path.insert(0, str(ROOT))
+from pifuhd_blender.runtime.photo_options import DEVICES, RESOLUTIONS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,11 +30,9 @@ if TYPE_CHECKING:
     from pifuhd_blender.engine.result import Result
     from pifuhd_blender.engine.settings import Resolution
 
-sys.path.insert(0, str(ROOT))
 HEIGHT = 420  # pixels of a row
-YAWS = (0.0, 90.0, 180.0)
+SIZE = round(0.62 * HEIGHT), HEIGHT  # of a panel
 TITLE = 34  # pixels of the line with the models' names
-UNUSABLE = 2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -40,23 +42,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("photos", type=Path, nargs="+")
     parser.add_argument("--models", nargs="+", default=["compact"], metavar="MODEL")
     parser.add_argument("-o", "--output", type=Path, required=True, help="PNG or JPEG")
-    parser.add_argument("--resolution", type=int, default=256, choices=(128, 256, 512, 1024))
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    parser.add_argument("--resolution", type=int, default=256, choices=RESOLUTIONS)
+    parser.add_argument("--device", default="auto", choices=DEVICES)
     return parser
 
 
 def main() -> int:
     """Draw the sheet; 0 when it is written, 2 when a photo or a model is no good."""
     options = _parser().parse_args()
-    if not here_is_enough():
-        return replace_process(ensure_environment("run"), [__file__, *sys.argv[1:]])
+    if (status := start_again(__file__)) is not None:
+        return status
     from pifuhd_blender.engine.errors import EngineError
 
     try:
         _write(sheet(options.photos, options.models, options.resolution, options.device), options.output)
     except (EngineError, OSError, ValueError) as error:
-        say(str(error))
-        return UNUSABLE
+        return refuse(error)
     return 0
 
 
@@ -84,7 +85,7 @@ def sheet(
         reconstructor.release()
         first = first or results
         columns.append([_views(result) for result in results])
-    seen = [_crop(result) for result in first]
+    seen = [_seen(result) for result in first]
     rows = [np.concatenate(row, axis=1) for row in zip(seen, *columns, strict=True)]
     names = ["", *(Path(model).stem for model in models)]
     widths = [row.shape[1] for row in (seen[0], *(column[0] for column in columns))]
@@ -92,23 +93,20 @@ def sheet(
 
 
 def _views(result: Result) -> NDArray[np.uint8]:
+    from pifuhd_blender.engine.render import three_views
+
+    return three_views(result.mesh, SIZE)[0]
+
+
+def _seen(result: Result) -> NDArray[np.uint8]:
+    """What the models saw of the person, as large as the meshes."""
     import numpy as np
 
-    from pifuhd_blender.engine.render import render_mesh
+    from pifuhd_blender.engine.person_panel import person_panel
 
-    size = (round(0.62 * HEIGHT), HEIGHT)
-    return np.concatenate([render_mesh(result.mesh, yaw, size)[0] for yaw in YAWS], axis=1)
-
-
-def _crop(result: Result) -> NDArray[np.uint8]:
-    """What the models saw, its empty sides cut off."""
-    import cv2
-    import numpy as np
-
-    image = (result.subject.image_512.transpose(1, 2, 0) + 1) * 127.5
-    square = cv2.resize(image, (HEIGHT, HEIGHT), interpolation=cv2.INTER_AREA)
-    cut = HEIGHT // 8
-    return np.clip(square[:, cut:-cut], 0, 255).astype(np.uint8)
+    subject = result.subject
+    panel = person_panel(subject.image_512.transpose(1, 2, 0), subject.matte_512, SIZE)
+    return np.clip((panel + 1) * 127.5, 0, 255).astype(np.uint8)
 
 
 def _titles(names: Sequence[str], widths: Sequence[int]) -> NDArray[np.uint8]:

@@ -20,13 +20,13 @@ import tempfile
 from pathlib import Path
 
 from build import build
-from project_environment import ROOT, ensure_environment, here_is_enough, replace_process, run_guarded
+from project_environment import ROOT, run_guarded, start_again
 
 DOCS = ROOT / "docs"
 STEPS = ROOT / "tests" / "blender" / "window" / "steps.py"
 SAMPLE = ROOT / "scripts" / "sample.png"
 WINDOW = "1280x860"  # high enough for the whole tab
-PANEL_HEIGHT = 530  # pixels of the sidebar that say something
+PANEL_HEIGHT = 656  # pixels of the sidebar that say something: down to the end of Selected Person
 
 
 def main() -> int:
@@ -35,8 +35,8 @@ def main() -> int:
     parser.add_argument("--tools", type=Path, required=True, help="folder of run-gui-blender")
     parser.add_argument("--blender", type=Path, required=True, help="folder that setup-gui-blender made")
     options = parser.parse_args()
-    if not here_is_enough():
-        return replace_process(ensure_environment("run"), [__file__, *sys.argv[1:]])
+    if (status := start_again(__file__)) is not None:
+        return status
     with tempfile.TemporaryDirectory(prefix="pifuhd_docs_") as made:
         work = Path(made)
         if status := _take(options.tools.resolve(), options.blender.resolve(), work):

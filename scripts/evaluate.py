@@ -5,6 +5,8 @@
 
 Prints P2S, Chamfer, normal consistency, F-score, IoU and normal-map error, mean and median, for all views and
 for those of each group of poses and each side. ``pifuhd_blender/training/metrics.py`` defines them.
+
+Exit status: 0 when all people were measured, 2 when the model or the people are no good.
 """
 
 from __future__ import annotations
@@ -16,20 +18,22 @@ import itertools
 import json
 import multiprocessing
 import sys
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from project_environment import ROOT, ensure_environment, replace_process, run_guarded, say
+from project_environment import ROOT, run_guarded, start_again
+from refusals import cells, count, refuse
+
+sys.path.insert(0, str(ROOT))
+from pifuhd_blender.runtime.photo_options import DEVICES
 
 if TYPE_CHECKING:
     from pifuhd_blender.engine.model import MultiLevelPIFu
     from pifuhd_blender.training.contact_sheet import ContactSheet
     from pifuhd_blender.training.evaluate import HeldOutResult
 
-sys.path.insert(0, str(ROOT))
-COMPACT = ROOT / "pifuhd_blender" / "weights" / "compact.safetensors"
 FIGURES = {
     "p2s": ("P2S cm", 2),
     "chamfer": ("Chamfer cm", 2),
@@ -47,11 +51,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True, help="shards made by train.py data --held-out")
     parser.add_argument("--model", default="compact", help="compact, or a weights file")
     parser.add_argument(
-        "--people", type=int, default=60, help="how many, from the first; 60 is the whole set"
+        "--people", type=count, default=60, help="how many, from the first; 60 is the whole set"
     )
-    parser.add_argument("--resolution", type=int, default=256, help="of the meshes, a power of two")
-    parser.add_argument("--threads", type=int, help="of each process; all there are by default")
-    parser.add_argument("--processes", type=int, default=1, help="that share the people, a thread each")
+    parser.add_argument(
+        "--resolution", type=cells, default=256, help="of the meshes, a power of two (default: 256)"
+    )
+    parser.add_argument("--device", default="auto", choices=DEVICES, help="where to compute (default: auto)")
+    parser.add_argument("--threads", type=count, help="of each process; all there are by default")
+    parser.add_argument("--processes", type=count, default=1, help="that share the people, a thread each")
     parser.add_argument(
         "--true-normals", action="store_true", help="give the model the true normals instead of its own"
     )
@@ -64,28 +71,34 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Evaluate; 0 when all people were measured, 2 when the model or the people are no good."""
     arguments = _parser().parse_args()
-    python = ensure_environment("develop")
-    if Path(sys.prefix).resolve() != python.parent.parent.resolve():
-        return replace_process(python, [__file__, *sys.argv[1:]])
+    if (status := start_again(__file__, "develop")) is not None:
+        return status
     from pifuhd_blender.engine.errors import EngineError
     from pifuhd_blender.training.shard_file import ShardError
 
     try:
         _evaluate(arguments)
-    except (ShardError, EngineError) as error:
-        say(str(error))
-        return 2
+    except (ShardError, EngineError, OSError, BrokenExecutor) as error:
+        return refuse(error)
     return 0
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
     from tqdm import tqdm
 
+    from pifuhd_blender.engine.device import choose_device
     from pifuhd_blender.training.contact_sheet import ContactSheet
     from pifuhd_blender.training.evaluate import summary
     from pifuhd_blender.training.shard_file import ShardError, find_shards
 
     people = min(arguments.people, len(find_shards(arguments.data)))
+    if not people:
+        raise ShardError(f"There are no people in {arguments.data}; make some with train.py data --held-out.")
+    for file in (arguments.report, arguments.sheet):
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+    arguments.device = choose_device(arguments.device)
+    _model(arguments.model, arguments.device)  # says so where it is no good, before there are processes
     if arguments.processes > 1 and not arguments.threads:
         arguments.threads = 1
     sheet = ContactSheet()
@@ -99,8 +112,6 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         for found, rows in tqdm(measured, total=people, unit="person"):
             results += found
             sheet.extend(rows)
-    if not results:
-        raise ShardError(f"There are no people in {arguments.data}; make some with train.py data --held-out.")
     table = summary(results)
     _show(table)
     if arguments.report:
@@ -115,10 +126,12 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 
 @functools.cache
-def _model(path: str) -> MultiLevelPIFu:
+def _model(name: str, device: str) -> MultiLevelPIFu:
+    """The model of a process, opened once."""
     from pifuhd_blender.engine.checkpoint import load_model
+    from pifuhd_blender.engine.held_model import COMPACT_WEIGHTS
 
-    return load_model(COMPACT if path == "compact" else path)
+    return load_model(COMPACT_WEIGHTS if name == "compact" else name, device)
 
 
 def _measured(arguments: argparse.Namespace, person: int) -> tuple[list[HeldOutResult], ContactSheet]:
@@ -133,8 +146,8 @@ def _measured(arguments: argparse.Namespace, person: int) -> tuple[list[HeldOutR
         torch.set_num_threads(arguments.threads)
     sheet = ContactSheet(first=HELD_OUT_VIEWS * person)
     found = evaluate_people(
-        _model(arguments.model), arguments.data, person + 1, first=person, resolution=arguments.resolution,
-        true_normals=arguments.true_normals, relief=arguments.relief,
+        _model(arguments.model, arguments.device), arguments.data, person + 1, first=person,
+        resolution=arguments.resolution, true_normals=arguments.true_normals, relief=arguments.relief,
         shown=sheet.add if arguments.sheet else None,
     )  # fmt: skip
     return list(found), sheet

@@ -32,6 +32,7 @@ __all__ = [
     "here_is_enough",
     "replace_process",
     "run_guarded",
+    "start_again",
 ]
 
 TYPE_CHECKING = False
@@ -114,6 +115,35 @@ def environment_python(folder: Path) -> Path:
 def here_is_enough() -> bool:
     """Whether the Python that runs now has all that the engine needs (its own environment or the user's)."""
     return sys.version_info >= min(PYTHONS) and all(importlib.util.find_spec(name) for name in RUN_MODULES)
+
+
+def start_again(script: str, level: str = "run") -> int | None:
+    """Start a script again in the project's environment, unless the Python that runs now will do.
+
+    Parameters
+    ----------
+    script : str
+        The script's file; its arguments are those of this process.
+    level : str
+        As :func:`ensure_environment` takes it. For ``run`` any Python will do that has what the engine needs,
+        for ``develop`` the project's own alone.
+
+    Returns
+    -------
+    int or None
+        None: go on here. Otherwise the exit status to end with (see :func:`replace_process`).
+
+    Raises
+    ------
+    EnvironmentProblem
+        As for :func:`ensure_environment`.
+    """
+    if level == "run" and here_is_enough():
+        return None
+    python = ensure_environment(level)
+    if level != "run" and Path(sys.prefix).resolve() == python.parent.parent.resolve():
+        return None
+    return replace_process(python, [script, *sys.argv[1:]])
 
 
 def replace_process(python: Path, arguments: list[str]) -> int:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from .box import Box
 from .mesh import Mesh
-from .render import FILL, FOOT, background, render_mesh, to_linear, to_srgb
+from .person_panel import lay, matte_bounds, placement
+from .render import FILL, WIDEST, background, three_views, to_linear, to_srgb
 
 __all__ = ["PreviewPictures", "render_preview"]
 
@@ -24,7 +25,6 @@ Image = NDArray[np.float32]  # (H, W, 3), linear light
 
 PANEL_HEIGHT = 640
 GAP = 6
-YAWS = (0.0, 90.0, 180.0)  # front, its left side, back
 
 
 @dataclass(frozen=True)
@@ -62,64 +62,30 @@ def render_preview(
     array
         uint8 (H, W, 3) sRGB.
     """
-    height = panel_height
-    width = _panel_width(mesh, pictures.matte, height)
-    views = [render_mesh(mesh, yaw, (width, height)) for yaw in YAWS]
-    front = _normal_panel(pictures.front, pictures.matte, (width, height))
+    widest = _widest(mesh, pictures.matte)
+    size = _panel_width(widest, panel_height), panel_height
+    fill = min(FILL, WIDEST * size[0] / (widest * size[1]))
+    clay, coloured = three_views(mesh, size, fill, GAP)
+    front = _normal_panel(pictures.front, pictures.matte, size, fill)
     # As somebody behind the person sees them: right and left change places, and so do to and fro
     turned = (pictures.back * np.array([-1, 1, -1], np.float32))[:, ::-1]
-    back = _normal_panel(turned, pictures.matte[:, ::-1], (width, height))
-    above = _beside([front, *(clay for clay, _ in views)])
-    below = _beside([back, *(coloured for _, coloured in views)])
+    back = _normal_panel(turned, pictures.matte[:, ::-1], size, fill)
+    above, below = _beside([front, clay]), _beside([back, coloured])
     right = np.concatenate([above, _gap(above.shape[1], GAP), below])
-    big = (2 * width, right.shape[0])
-    return _beside([_photo_panel(pictures, big), right])
+    big = (2 * size[0], right.shape[0])
+    return _beside([_photo_panel(pictures, big, fill), right])
 
 
-def _panel_width(mesh: Mesh, matte: NDArray[np.float32], height: int) -> int:
-    """Wide enough for the widest view and the photo, never wider than a square."""
-    extent = np.ptp(mesh.vertices, axis=0)
-    widest = max(extent[0], extent[1]) / max(float(extent[2]), 1e-6)
-    left, top, right, bottom = _bounds(matte)
-    widest = max(widest, (right - left) / (bottom - top))
+def _widest(mesh: Mesh, matte: NDArray[np.float32]) -> float:
+    """How many times as wide as high the person is, in the photo or in the mesh's widest view."""
+    across, deep, tall = np.ptp(mesh.vertices, axis=0).astype(np.float64)
+    left, top, right, bottom = matte_bounds(matte)
+    return float(max(max(across, deep) / max(tall, 1e-6), (right - left) / (bottom - top)))
+
+
+def _panel_width(widest: float, height: int) -> int:
+    """Wide enough for the widest view and the photo, never wider than a square: then all get smaller."""
     return int(height * np.clip(FILL * widest + 0.08, 0.45, 1.0))
-
-
-def _bounds(matte: NDArray[np.float32]) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of the person within the square, in its pixels."""
-    inside = matte > 0.5
-    if not inside.any():
-        return 0, 0, matte.shape[1], matte.shape[0]
-    rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-
-
-def _placement(matte: NDArray[np.float32], square: float, size: tuple[int, int]) -> NDArray[np.float64]:
-    """Affine map (2, 3) from a picture of the square to a panel: the person stands as the mesh does."""
-    left, top, right, bottom = _bounds(matte)
-    unit = square / matte.shape[0]
-    scale = FILL * size[1] / ((bottom - top) * unit)
-    x, y = (left + right) / 2 * unit, bottom * unit
-    # Pixel centres are at half: panel + 0.5 = scale * (source + 0.5) + shift
-    across, down = size[0] / 2 - scale * x, FOOT * size[1] - scale * y
-    return np.array([[scale, 0, across + (scale - 1) / 2], [0, scale, down + (scale - 1) / 2]])
-
-
-def _warp(picture: NDArray[np.floating], placement: NDArray[np.float64], size: tuple[int, int]) -> Image:
-    """Lay a picture into a panel; shrinking is done on a reduced copy, so that nothing flickers."""
-    picture = picture.astype(np.float32)
-    scale = float(placement[0, 0])
-    if scale < 0.7:
-        height, width = picture.shape[:2]
-        reduced = (max(1, round(width * scale)), max(1, round(height * scale)))
-        small = cv2.resize(picture, reduced, interpolation=cv2.INTER_AREA)
-        factor = np.array([reduced[0] / width, reduced[1] / height])
-        rest = placement.copy()
-        rest[:, 2] += np.diag(placement[:, :2]) * (0.5 / factor - 0.5)
-        rest[:, :2] = np.diag(np.diag(placement[:, :2]) / factor)
-        picture, placement = small.astype(np.float32), rest
-    laid = cv2.warpAffine(picture, placement, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    return laid.astype(np.float32)
 
 
 def _over(picture: Image, share: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -128,35 +94,35 @@ def _over(picture: Image, share: NDArray[np.float32], size: tuple[int, int]) -> 
 
 
 def _normal_panel(
-    normals: NDArray[np.float32], matte: NDArray[np.float32], size: tuple[int, int]
+    normals: NDArray[np.float32], matte: NDArray[np.float32], size: tuple[int, int], fill: float
 ) -> NDArray[np.uint8]:
-    placement = _placement(matte, matte.shape[0], size)
+    onto = placement(matte, matte.shape[0], size, fill)
     colours = to_linear(np.round(255 * np.clip(normals / 2 + 0.5, 0, 1)).astype(np.uint8))
-    share = _warp(matte, placement, size)
+    share = lay(matte, onto, size)
     # Premultiplied, so that what lies outside the person does not shine in at its edge
-    laid = _warp(colours * matte[:, :, None], placement, size)
+    laid = lay(colours * matte[:, :, None], onto, size)
     return _over(laid, share, size)
 
 
-def _photo_panel(pictures: PreviewPictures, size: tuple[int, int]) -> NDArray[np.uint8]:
+def _photo_panel(pictures: PreviewPictures, size: tuple[int, int], fill: float) -> NDArray[np.uint8]:
     """The part of the photo that fits, as big as the panel, the wall where the photo ends."""
     box = pictures.box
-    placement = _placement(pictures.matte, box.width, size)
-    placement[:, 2] -= placement[0, 0] * np.array([box.x, box.y])
+    onto = placement(pictures.matte, box.width, size, fill)
+    onto[:, 2] -= onto[0, 0] * np.array([box.x, box.y])
     # Only what the panel shows is touched: a photo may have 100 megapixels
     height, width = pictures.photo.shape[:2]
-    inverse = cv2.invertAffineTransform(placement)
+    inverse = cv2.invertAffineTransform(onto)
     (x0, y0), (x1, y1) = (inverse @ np.array([*corner, 1.0]) for corner in ((-1, -1), size))
     x0, y0 = max(0, int(x0) - 2), max(0, int(y0) - 2)
     x1, y1 = min(width, int(x1) + 3), min(height, int(y1) + 3)
-    placement[:, 2] += placement[0, 0] * np.array([x0, y0])
+    onto[:, 2] += onto[0, 0] * np.array([x0, y0])
     part = pictures.photo[y0:y1, x0:x1]
     if pictures.alpha is None:
         opaque = np.ones(part.shape[:2], np.float32)
     else:
         opaque = pictures.alpha[y0:y1, x0:x1].astype(np.float32) / 255
-    share = _warp(opaque, placement, size)
-    laid = _warp(to_linear(part) * opaque[:, :, None], placement, size)
+    share = lay(opaque, onto, size)
+    laid = lay(to_linear(part) * opaque[:, :, None], onto, size)
     return _over(laid, share, size)
 
 

@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 from .mesh import Mesh, vertex_normals
 from .rasterise import rasterise
 
-__all__ = ["FILL", "FOOT", "background", "render_mesh", "to_linear", "to_srgb"]
+__all__ = ["FILL", "FOOT", "WIDEST", "background", "render_mesh", "three_views", "to_linear", "to_srgb"]
 
 Image = NDArray[np.float32]  # (H, W, 3), linear light unless said otherwise
 
 SUPERSAMPLE = 2
 FILL = 0.86  # share of a panel's height that the person takes
 FOOT = 0.945  # where the feet stand, as a share of the panel's height
+WIDEST = 0.94  # share of a panel's width that the person takes at most: who is wide gets smaller
+YAWS = (0.0, 90.0, 180.0)  # degrees of the three views: front, the person's left, back
 CLAY = (0.62, 0.43, 0.335)
 BACKGROUND = ((0.905, 0.895, 0.88), (0.70, 0.685, 0.665))  # linear, top and bottom
 # Lights of the clay: direction to the light as (right, up, to the viewer), colour. A warm key from the upper
@@ -33,8 +35,43 @@ LIGHTS = (
 SKY, GROUND = (0.34, 0.36, 0.40), (0.17, 0.13, 0.11)
 
 
-def render_mesh(mesh: Mesh, yaw: float, size: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def three_views(
+    mesh: Mesh, size: tuple[int, int], fill: float = FILL, gap: int = 0
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The mesh from the front, its left and the back, side by side at one scale.
+
+    Parameters
+    ----------
+    mesh : Mesh
+    size : (int, int)
+        Width and height of a view in pixels.
+    fill : float
+        As :func:`render_mesh` takes it.
+    gap : int
+        Pixels of white between two views.
+
+    Returns
+    -------
+    clay, coloured : array
+        uint8 (height, 3 width + 2 gap, 3) sRGB, as :func:`render_mesh` gives them.
+    """
+    width, height = size
+    clay = np.full((height, len(YAWS) * (width + gap) - gap, 3), 255, np.uint8)
+    coloured = clay.copy()
+    for number, yaw in enumerate(YAWS):
+        left = number * (width + gap)
+        for sheet, view in zip((clay, coloured), render_mesh(mesh, yaw, size, fill), strict=True):
+            sheet[:, left : left + width] = view
+    return clay, coloured
+
+
+def render_mesh(
+    mesh: Mesh, yaw: float, size: tuple[int, int], fill: float = FILL
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """The mesh on the sheet's background, feet near the bottom edge, without perspective.
+
+    The scale is the same for every ``yaw``: the person takes ``fill`` of the height, or less where it would
+    be wider or deeper than :data:`WIDEST` of the panel.
 
     Parameters
     ----------
@@ -43,6 +80,8 @@ def render_mesh(mesh: Mesh, yaw: float, size: tuple[int, int]) -> tuple[NDArray[
         Degrees the viewer walks around the person: 0 sees the front, 90 its left side, 180 the back.
     size : (int, int)
         Width and height in pixels.
+    fill : float
+        Share of the panel's height that the person takes at most, in (0, 1].
 
     Returns
     -------
@@ -51,7 +90,8 @@ def render_mesh(mesh: Mesh, yaw: float, size: tuple[int, int]) -> tuple[NDArray[
     """
     width, height = (SUPERSAMPLE * side for side in size)
     vertices = _turned(mesh.vertices, yaw)  # right, up, to the viewer
-    scale = FILL * height / max(float(np.ptp(mesh.vertices[:, 2])), 1e-6)
+    across, deep, tall = np.maximum(np.ptp(mesh.vertices, axis=0).astype(np.float64), 1e-6)
+    scale = float(min(fill * height / tall, WIDEST * width / max(across, deep)))
     middle = (mesh.vertices[:, :2].min(0) + mesh.vertices[:, :2].max(0)) / 2
     vertices = vertices - _turned(np.array([[*middle, mesh.vertices[:, 2].min()]], np.float32), yaw)
     corners = np.stack(
@@ -68,7 +108,7 @@ def render_mesh(mesh: Mesh, yaw: float, size: tuple[int, int]) -> tuple[NDArray[
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-8)
     depth = np.full(height * width, np.nan, np.float32)
     depth[seen.pixel] = at_pixels(vertices[:, 2:])[:, 0] * scale
-    open_sky = _openness(depth.reshape(height, width), FILL * height).reshape(-1)[seen.pixel, None]
+    open_sky = _openness(depth.reshape(height, width), scale * tall).reshape(-1)[seen.pixel, None]
     light = _light(normals, open_sky)
     wall = background(width, height)
     _cast_shadow(wall, corners, FOOT * height, scale)

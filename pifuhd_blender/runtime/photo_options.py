@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The options of the two command lines, said once: scripts/reconstruct.py and ``blender --command pifuhd``.
 
-Looks at paths only as far as can be seen before any work. May import the standard library only, and old
-Pythons can read it. Never here: bpy, reading a picture, making anything.
+The choices of resolution and device are also those of the scripts that measure and compare. Looks at paths
+only as far as can be seen before any work. May import the standard library only, and old Pythons can read it.
+Never here: bpy, reading a picture, making anything.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from pathlib import Path
 from typing import NoReturn
 
 __all__ = [
+    "DEVICES",
     "FAILED",
     "MESHES",
+    "RESOLUTIONS",
     "UNUSABLE",
     "WRITTEN",
     "BadOptions",
@@ -26,8 +29,13 @@ __all__ = [
 WRITTEN, FAILED, UNUSABLE = 0, 1, 2
 """Exit statuses."""
 
+# The engine's choices, which this room can't import; a test holds both together
 MESHES = (".glb", ".obj", ".ply", ".stl")
 """Endings of mesh files."""
+RESOLUTIONS = (128, 256, 512, 1024)
+"""Cells along each axis."""
+DEVICES = ("auto", "cpu", "cuda", "mps")
+"""Where to compute; ``auto`` is a graphics card where there is one."""
 
 
 class BadOptions(Exception):
@@ -70,10 +78,8 @@ def photo_parser(
     out = f"a folder (the meshes are GLB and named after the photos), or a file: {', '.join(endings)}"
     add("-o", "--output", type=Path, required=True, metavar="OUT", help=out)
     add("--model", default="compact", metavar=models, help=models_help)
-    cells = (128, 256, 512, 1024)
-    add("--resolution", type=int, choices=cells, default=256, help="cells an axis (%(default)s)")
-    devices = ("auto", "cpu", "cuda", "mps")
-    add("--device", choices=devices, default="auto", help="computes there (%(default)s)")
+    add("--resolution", type=int, choices=RESOLUTIONS, default=256, help="cells an axis (%(default)s)")
+    add("--device", choices=DEVICES, default="auto", help="computes there (%(default)s)")
     add("--box", type=int, nargs=4, metavar=("X", "Y", "W", "H"), help="where the person is, in pixels")
     matte = "what tells person from background (%(default)s)"
     add("--matte", choices=("auto", "alpha", "none"), default="auto", help=matte)

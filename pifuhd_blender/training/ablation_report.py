@@ -7,6 +7,8 @@ Standard library and Matplotlib without a display.
 from __future__ import annotations
 
 import csv
+import functools
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from matplotlib.figure import Figure
 
 from .ablation_rows import ROWS
 
-__all__ = ["fill_page", "plot_rows", "read_results", "write_report"]
+__all__ = ["ReportError", "fill_page", "plot_rows", "read_results", "split_page", "write_report"]
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 COLUMNS = (
@@ -28,16 +30,39 @@ COLUMNS = (
 )
 
 
+class ReportError(Exception):
+    """Something that a report is made of or goes into is no good; the message is one sentence."""
+
+
 def read_results(out: Path) -> list[dict[str, Any]]:
-    """What ``result.json`` holds of every finished row, in the order of the paper."""
+    """What ``result.json`` holds of every finished row, in the order of the paper.
+
+    Raises
+    ------
+    ReportError
+        One is damaged.
+    """
     files = (out / name / "result.json" for name in ROWS)
-    return [json.loads(file.read_text(encoding="utf-8")) for file in files if file.is_file()]
+    return [_read(file) for file in files if file.is_file()]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ReportError(f"{file} is no JSON ({error}); remove it, and it is made anew.") from error
 
 
 def write_report(out: Path) -> str:
-    """Write ``table.md``, ``table.csv`` and ``curves.png`` of the finished rows; what the first says."""
+    """Write ``table.md``, ``table.csv`` and ``curves.png`` of the finished rows; what the first says.
+
+    Raises
+    ------
+    ReportError
+        A result is damaged.
+    """
     results = read_results(out)
-    text = _table(results, json.loads((out / "terms.json").read_text(encoding="utf-8")))
+    text = _table(results, _read(out / "terms.json"), _looked_through(out, results))
     (out / "table.md").write_text(text, encoding="utf-8")
     with (out / "table.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -51,7 +76,35 @@ def write_report(out: Path) -> str:
     return text
 
 
-def _table(results: list[dict[str, Any]], terms: dict[str, Any]) -> str:
+def _looked_through(out: Path, results: list[dict[str, Any]]) -> list[str]:
+    """The weights whose normals finished rows looked at: each file's name, and the start of its sha256."""
+    named: dict[str, None] = {}  # in order, each once
+    for result in results:
+        row = ROWS[result["row"]]
+        if row.normals != "predicted":
+            continue
+        run = _read(out / row.name / row.steps[-1].name / "run.json")
+        named[_weights_in_words(Path(run["normals"]), out / row.name / "result.json")] = None
+    return list(named)
+
+
+def _weights_in_words(weights: Path, result: Path) -> str:
+    if not weights.is_file():
+        return f"`{weights.name}` (which is gone since)"
+    modified = weights.stat().st_mtime_ns
+    if modified > result.stat().st_mtime_ns:
+        return f"`{weights.name}` (as it was then: the file is a later one now)"
+    return f"`{weights.name}` (sha256 {_sha256(weights, modified)[:12]})"
+
+
+@functools.cache
+def _sha256(path: Path, _modified: int) -> str:
+    """Of a file, which is read again only when it was changed: a report is written after every row."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _table(results: list[dict[str, Any]], terms: dict[str, Any], looked_through: list[str]) -> str:
     lines = ["| | normals | " + " | ".join(title for _, title, _ in COLUMNS)]
     lines[0] += " | samples | minutes |"
     lines.append("|---|---|" + "---:|" * (len(COLUMNS) + 2))
@@ -79,7 +132,8 @@ def _table(results: list[dict[str, Any]], terms: dict[str, Any]) -> str:
     looking = [r["figures"]["all"] for r in results if ROWS[r["row"]].normals == "predicted"]
     if looking:
         front, back = (looking[0][f"{side}_degrees_mean"] for side in ("front", "back"))
-        note += f" The predicted normals are off by {front:.1f} (front) and {back:.1f} degrees (back)."
+        note += f" The predicted normals are those of {' and '.join(looked_through)}; they are"
+        note += f" off by {front:.1f} (front) and {back:.1f} degrees (back)."
     if len(alike) > 1:
         note += " **Not all rows had the same terms: see their `result.json`.**"
     ranking = "By mean P2S, best first: " + ", ".join(f"`{result['row']}`" for result in order) + "."
@@ -123,16 +177,25 @@ def _points(folder: Path, steps: list[str]) -> list[dict[str, float]]:
 
 
 def fill_page(page: Path, table: str) -> None:
-    """Put a table between the page's two marks, in place of what stands there.
+    """Put a table between the page's two marks, in place of what stands there; as :func:`split_page`."""
+    before, after = split_page(page)
+    page.write_text(f"{before}{BEGIN}\n\n{table.strip()}\n\n{END}{after}", encoding="utf-8", newline="\n")
+
+
+def split_page(page: Path) -> tuple[str, str]:
+    """What stands before and behind a page's place for the table.
 
     Raises
     ------
-    ValueError
-        The page lacks a mark.
+    ReportError
+        The page lacks a mark, or can't be read.
     """
-    text = page.read_text(encoding="utf-8")
+    try:
+        text = page.read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        raise ReportError(f"The page {page} can't be read ({error}); name one of text.") from error
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"{page} has no place for measured tables ({BEGIN} and {END}).")
-    page.write_text(f"{before}{BEGIN}\n\n{table.strip()}\n\n{END}{after}", encoding="utf-8", newline="\n")
+        raise ReportError(f"{page} has no place for measured tables; put {BEGIN} and {END} there.")
+    return before, after

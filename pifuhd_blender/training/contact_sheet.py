@@ -13,28 +13,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.mesh import Mesh
-from ..engine.render import render_mesh
+from ..engine.person_panel import person_panel
+from ..engine.render import three_views
 from .evaluate import HeldOutView
 
 __all__ = ["ContactSheet"]
 
 PANEL = 200, 280  # pixels, width and height
-YAWS = (0.0, 90.0, 180.0)  # degrees
+NORMALS = ("true_front", "front", "true_back", "back")
 
 
-def _mesh_panels(mesh: Mesh | None) -> list[NDArray[np.uint8]]:
-    """A mesh from all :data:`YAWS`; black where there is none."""
+def _views(mesh: Mesh | None) -> NDArray[np.uint8]:
+    """A mesh from three sides; black where there is none."""
     if mesh is None:
-        return [np.zeros((PANEL[1], PANEL[0], 3), np.uint8)] * len(YAWS)
-    return [render_mesh(mesh, yaw, PANEL)[0] for yaw in YAWS]
+        return np.zeros((PANEL[1], 3 * PANEL[0], 3), np.uint8)
+    return three_views(mesh, PANEL)[0]
 
 
-def _panel(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """(3, S, S) in [-1, 1] to a panel; the sides, where people seldom are, are cut."""
-    width, height = PANEL
-    square = cv2.resize(picture.transpose(1, 2, 0), (height, height), interpolation=cv2.INTER_AREA)
-    cut = (height - width) // 2
-    return np.clip((square[:, cut : cut + width] + 1) * 127.5, 0, 255).astype(np.uint8)
+def _panel(picture: NDArray[np.float32], mask: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """(3, S, S) in [-1, 1] to a panel around the person in the mask (S, S); 0, a grey, beyond it."""
+    seen = person_panel(picture.transpose(1, 2, 0), mask, PANEL)
+    return np.clip((seen + 1) * 127.5, 0, 255).astype(np.uint8)
 
 
 class ContactSheet:
@@ -59,15 +58,24 @@ class ContactSheet:
         self._count += 1
         if not shown:
             return
-        panels = [_panel(view.image)]
-        panels += [_panel(view.normals[name]) for name in ("true_front", "front", "true_back", "back")]
-        panels += [*_mesh_panels(view.ours), *_mesh_panels(view.true)]
-        self._rows.append(np.concatenate(panels, 1))
+        # The true normals are zero wherever the person is not
+        mask = np.asarray(view.normals["true_front"].any(0), np.float32)
+        pictures = [view.image, *(view.normals[name] for name in NORMALS)]
+        panels = [_panel(picture, mask) for picture in pictures]
+        self._rows.append(np.concatenate([*panels, _views(view.ours), _views(view.true)], 1))
 
     def extend(self, later: ContactSheet) -> None:
         """Put the rows of a later part below these."""
         self._rows += later._rows
 
     def save(self, path: Path) -> None:
-        """Write all rows, one or more, as a PNG."""
-        cv2.imwrite(str(path), np.concatenate(self._rows)[..., ::-1])
+        """Write all rows, one or more, as a PNG; its folder is made if missing.
+
+        Raises
+        ------
+        OSError
+            There is no writing there.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Not imwrite: it keeps quiet about a file that it could not write
+        path.write_bytes(cv2.imencode(".png", np.concatenate(self._rows)[..., ::-1])[1].tobytes())

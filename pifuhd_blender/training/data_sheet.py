@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A sheet of training people to look at: what a folder of shards shows, in colour and as normals.
 
-Reads shards, draws nothing anew. NumPy and OpenCV.
+Reads shards, draws nothing anew. NumPy and the engine's panels.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..engine.person_panel import person_panel
 from .shard_file import Shard, ShardError, find_shards, read_pictures
 
 __all__ = ["data_sheet"]
@@ -21,12 +21,10 @@ COLUMNS = 8
 
 
 def _panel(premultiplied: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(S, S, 3) over grey, the sides cut where people seldom are."""
-    width, height = PANEL
-    over = premultiplied + 127.5 * (1 - alpha[..., None] / 255)
-    square = cv2.resize(over.astype(np.float32), (height, height), interpolation=cv2.INTER_AREA)
-    cut = (height - width) // 2
-    return np.clip(square[:, cut : cut + width], 0, 255).astype(np.uint8)
+    """(S, S, 3) over grey, cut to the person."""
+    share = alpha.astype(np.float32) / 255
+    colours, covered = (person_panel(picture, share, PANEL) for picture in (premultiplied, share))
+    return np.clip(colours + 127.5 * (1 - covered[..., None]), 0, 255).astype(np.uint8)
 
 
 def data_sheet(folder: Path, count: int, rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -1,17 +1,38 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What one training run does, as plain data: one JSON file a run, kept with its weights.
 
-Standard library only.
+Standard library and the names of the models' configs. A file that is no good is one sentence.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
-__all__ = ["RunConfig", "StageConfig"]
+from ..engine.model_config import CONFIGS
+
+__all__ = ["COMPACT", "RunConfig", "RunError", "StageConfig"]
+
+COMPACT = "compact"
+"""What a run says for the weights that ship, in place of a file."""
+RunPart = Literal["normals", "coarse", "fine", "levels"]
+InputNormals = Literal["predicted", "true", "none"]
+RunPrecision = Literal["auto", "bfloat16", "float32"]
+_WORDS: dict[str, tuple[str, ...]] = {
+    "part": get_args(RunPart),
+    "input_normals": get_args(InputNormals),
+    "precision": get_args(RunPrecision),
+    "model": tuple(CONFIGS),
+}
+"""Keys that take a few words only."""
+_FILES = ("start", "normals", "coarse", "perceptual")
+
+
+class RunError(Exception):
+    """A run can't be had as its file says; the message is one sentence with the cause and what to do."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +86,14 @@ class RunConfig:
         What the levels get for normals: "predicted" ones (see below), "true" ones as they are, or "none".
     normals, coarse : str
         ``weights.pt`` that a later part looks through, from the folder of runs; read again when they change.
-        A ``.safetensors`` file will do as well.
+        A ``.safetensors`` file will do as well, and "compact" is the one that ships.
     predicted_normals : tuple of float
         Share of batches with predicted instead of blurred true normals, at the start and the end of the run.
     normal_tilt : float
         Predicted normals are tilted smoothly by as many radians at most: for people that the normal net knows
         from its own training they are better than for strangers, and a later part must not rely on that.
     start : str
-        ``weights.pt`` or ``.safetensors`` to begin from.
+        ``weights.pt`` or ``.safetensors`` to begin from, likewise; "compact" is the one that ships.
     perceptual : str
         VGG19 state dict of the user's for L_VGG; "" leaves that loss out.
     precision : str
@@ -82,7 +103,7 @@ class RunConfig:
         Steps between two points of the curves.
     """
 
-    part: Literal["normals", "coarse", "fine", "levels"]
+    part: RunPart
     minutes: float
     stages: tuple[StageConfig, ...]
     model: str = "compact"
@@ -95,7 +116,7 @@ class RunConfig:
     points: int = 3000
     crop: int = 0
     window: float = 1.0
-    input_normals: Literal["predicted", "true", "none"] = "predicted"
+    input_normals: InputNormals = "predicted"
     depth_weight: float = 4.0
     normals: str = ""
     coarse: str = ""
@@ -104,7 +125,7 @@ class RunConfig:
     start: str = ""
     perceptual: str = ""
     perceptual_weight: float = 0.2
-    precision: Literal["auto", "bfloat16", "float32"] = "auto"
+    precision: RunPrecision = "auto"
     log_every: int = 50
     seed: int = 0
     threads: int = 1
@@ -116,21 +137,61 @@ class RunConfig:
 
         Raises
         ------
-        TypeError
-            A key is unknown: a misspelt one should be noticed.
-        ValueError
-            The stages' shares don't add up to 1.
+        RunError
+            There is no such file, it is no JSON, a key is unknown (a misspelt one should be noticed), missing
+            or has a value of another kind, or the stages' shares don't add up to 1.
         """
-        plain: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        stages = tuple(_read_stage(stage) for stage in plain.pop("stages"))
-        if "predicted_normals" in plain:
-            plain["predicted_normals"] = tuple(plain["predicted_normals"])
-        config = RunConfig(stages=stages, **plain)
-        if abs(sum(stage.share for stage in stages) - 1) > 1e-6:
-            raise ValueError(
-                f"{path}: the stages' shares add up to {sum(stage.share for stage in stages)}, not 1."
-            )
+        try:
+            plain: object = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise RunError(f"The run file {path} can't be read: {error.strerror}; check the path.") from error
+        except ValueError as error:
+            raise RunError(f"The run file {path} is no JSON ({error}); correct it.") from error
+        where = f"The run file {path}"
+        keys = _checked(plain, RunConfig, where)
+        stages = keys["stages"]
+        if not isinstance(stages, list) or not stages:
+            raise RunError(f"{where} has no list of stages; give it one stage at least.")
+        read = tuple(_read_stage(stage, f"Stage {k} of {path}") for k, stage in enumerate(stages))
+        keys["stages"] = read
+        config = RunConfig(**keys)
+        total = sum(stage.share for stage in read)
+        if abs(total - 1) > 1e-6:
+            raise RunError(f"{where} is no good: the stages' shares add up to {total:g}; make that 1.")
+        if config.samples < 1 and config.minutes <= 0:
+            raise RunError(f"{where} gives the run no length; say more than 0 minutes or samples.")
+        if config.part == "fine" and not config.coarse:
+            raise RunError(f"{where} has no 'coarse'; name the weights that the fine level looks through.")
         return config
+
+    def located(self, runs: Path, compact: Path) -> RunConfig:
+        """The same with its files in full.
+
+        Parameters
+        ----------
+        runs
+            Folder that paths start at.
+        compact
+            The weights that ship.
+        """
+        named = {name: getattr(self, name) for name in _FILES}
+        places = {
+            name: str(compact if file == COMPACT else (runs / file).absolute())
+            for name, file in named.items()
+            if file
+        }
+        return replace(self, **places)
+
+    def needed_files(self) -> dict[str, Path]:
+        """The files that the run reads, by key; of use where they are named in full."""
+        keys = ["start"]
+        if self.part == "normals":
+            keys.append("perceptual")
+        elif self.input_normals == "predicted":
+            keys.append("normals")
+        if self.part == "fine":
+            keys.append("coarse")
+        return {key: Path(getattr(self, key)) for key in keys if getattr(self, key)}
 
     def write(self, path: Path) -> None:
         """Write what :meth:`read` reads."""
@@ -146,6 +207,43 @@ class RunConfig:
         return len(self.stages) - 1
 
 
-def _read_stage(plain: dict[str, Any]) -> StageConfig:
-    zooms: list[float] = plain.pop("zooms", [1.0])
-    return StageConfig(**plain, zooms=tuple(zooms))
+def _read_stage(plain: object, where: str) -> StageConfig:
+    stage = StageConfig(**_checked(plain, StageConfig, where))
+    if not (0 < stage.share <= 1 and stage.size > 0 and stage.batch > 0 and stage.zooms):
+        raise RunError(f"{where} is no good; share, size and batch must be more than 0, and share at most 1.")
+    return stage
+
+
+def _checked(plain: object, kind: type[RunConfig | StageConfig], where: str) -> dict[str, Any]:
+    """What a JSON object says for a dataclass, lists as tuples; every key is known and fits its value."""
+    if not isinstance(plain, Mapping):
+        raise RunError(f"{where} is no JSON object; see pifuhd_blender/training/configs for some.")
+    given = dict(cast("Mapping[str, Any]", plain))
+    known = {field.name: field for field in fields(kind)}
+    if strange := sorted(given.keys() - known.keys()):
+        raise RunError(f"{where} has the unknown key '{strange[0]}'; there are {', '.join(known)}.")
+    for name, field in known.items():
+        if name not in given:
+            if field.default is MISSING:
+                raise RunError(f"{where} lacks the key '{name}'; add it.")
+            continue
+        if name == "stages":
+            continue
+        if not _fits(given[name], str(field.type)):
+            raise RunError(f"{where} has {given[name]!r} for '{name}', which is no value for it; correct it.")
+        if name in _WORDS and given[name] not in _WORDS[name]:
+            words = ", ".join(_WORDS[name])
+            raise RunError(f"{where} has '{given[name]}' for '{name}'; it must be one of {words}.")
+        if isinstance(given[name], list):
+            given[name] = tuple(given[name])
+    return given
+
+
+def _fits(value: object, annotation: str) -> bool:
+    """Whether a value of JSON is what a field's annotation says, a whole number for a float included."""
+    if annotation.startswith("tuple[float"):
+        numbers = cast("list[object]", value) if isinstance(value, list) else []
+        right = len(numbers) == 2 if annotation == "tuple[float, float]" else bool(numbers)
+        return right and all(_fits(number, "float") for number in numbers)
+    kinds = {"int": int, "float": (int, float)}.get(annotation, str)
+    return isinstance(value, kinds) and not isinstance(value, bool)

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from ..engine.checkpoint import open_weights
+from ..engine.memory import is_out_of_memory
 from ..engine.model import MultiLevelPIFu
 from ..engine.model_config import Part
-from .run_config import RunConfig
+from .run_config import RunConfig, RunError
 
-__all__ = ["Batch", "FrozenPart", "Report", "Task", "read_weights"]
+__all__ = ["Batch", "FrozenPart", "Report", "Task", "load_weights", "read_run_file", "read_weights"]
 
 Batch = dict[str, Tensor]
 Report = dict[str, float]
@@ -28,16 +29,79 @@ def read_weights(path: Path, part: Part | Literal["levels"]) -> dict[str, Tensor
     """Weights of a part: the averaged ones that a run wrote as ``weights.pt``, or those of a weights file.
 
     Training can so go on from the model that ships, when its runs are gone. A run of both levels has either.
+
+    Raises
+    ------
+    RunError
+        There is no such file, or it holds no weights of a run.
+    UnreadableWeights
+        The weights file is damaged or lacks the part.
     """
     if path.suffix == ".safetensors":
-        weights = open_weights(path)
+        opened = open_weights(path)
         if part != "levels":
-            return weights.state(part)
+            return opened.state(part)
         both: tuple[Part, ...] = ("coarse", "fine")
-        return {f"{level}.{key}": value for level in both for key, value in weights.state(level).items()}
-    weights = torch.load(path, map_location="cpu", weights_only=True)["weights"]
+        return {f"{level}.{key}": value for level in both for key, value in opened.state(level).items()}
+    weights: dict[str, Tensor] = read_run_file(path, ("weights",))["weights"]
     own = {key.removeprefix(f"{part}."): v for key, v in weights.items() if key.startswith(f"{part}.")}
     return own or weights
+
+
+def read_run_file(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
+    """What a run has written, ``weights.pt`` or ``checkpoint.pt``, on the CPU; no code in it is ever run.
+
+    Raises
+    ------
+    RunError
+        There is no reading the file, it is damaged, or one of ``keys`` is missing.
+    """
+    try:
+        content: object = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise RunError(
+            f"The run's file {path} can't be read: {reason}; check the path, or train that run first."
+        ) from error
+    except Exception as error:  # a damaged file fails anywhere in torch's reader
+        if is_out_of_memory(error):
+            raise
+        raise RunError(f"{path} is damaged or no file of a run; name another, or move it away.") from error
+    if not isinstance(content, dict) or any(key not in content for key in keys):
+        raise RunError(f"{path} lacks what a run's file holds ({', '.join(keys)}); name another one.")
+    return content
+
+
+def load_weights(module: nn.Module, weights: dict[str, Tensor], where: Path) -> list[str]:
+    """Give a part its weights; what it has beyond them stays fresh.
+
+    Parameters
+    ----------
+    module, weights
+        The part, and what was read for it.
+    where
+        The file, for the sentence.
+
+    Returns
+    -------
+    list of str
+        Names of what stayed fresh.
+
+    Raises
+    ------
+    RunError
+        They are another network's.
+    """
+    own = module.state_dict()
+    shapes = [name for name in weights if name in own and own[name].shape != weights[name].shape]
+    strange = [*(name for name in weights if name not in own), *shapes]
+    if strange or not weights:
+        what = ", ".join(strange[:3]) + (f" and {len(strange) - 3} more" if len(strange) > 3 else "")
+        raise RunError(
+            f"{where} holds weights that this part has no use for ({what or 'none at all'}); "
+            "name those of the same part and model."
+        )
+    return list(module.load_state_dict(weights, strict=False).missing_keys)
 
 
 class FrozenPart:
@@ -72,7 +136,8 @@ class FrozenPart:
             and self._path.stat().st_mtime > self._time
         ):
             self._time = self._path.stat().st_mtime
-            self._module.load_state_dict(read_weights(self._path, self._part))
+            if fresh := load_weights(self._module, read_weights(self._path, self._part), self._path):
+                raise RunError(f"{self._path} lacks weights of its part ({fresh[0]}); name a complete one.")
             self.available = True
         self._calls += 1
 

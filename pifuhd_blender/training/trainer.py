@@ -14,17 +14,20 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, distributed
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
+from ..engine.held_model import COMPACT_WEIGHTS
+from ..engine.memory import is_out_of_memory
 from .curves import plot_curves
 from .dataset import SampleStream, SubjectSet
 from .processes import bfloat16_pays
-from .run_config import RunConfig
+from .run_config import RunConfig, RunError
+from .shard_file import ShardError
+from .task import load_weights, read_run_file
 from .tasks import Batch, Report, Task, build_task, read_weights
 
 __all__ = ["Trainer"]
@@ -35,6 +38,7 @@ Weights = tuple[Tensor, ...] | list[Tensor]
 
 SAVE_EVERY = 120.0  # seconds
 LOWEST_RATE = 0.005  # of the highest
+STATE = ("module", "average", "optimiser", "samples", "elapsed")  # what a checkpoint holds
 
 
 class Trainer:
@@ -50,6 +54,13 @@ class Trainer:
     device : torch.device
     task : Task, optional
         What learns; by default the config's part of its model.
+
+    Raises
+    ------
+    ShardError
+        There is nobody in the folder of shards.
+    RunError, UnreadableWeights
+        What the run begins from, looks through or goes on from is no good.
     """
 
     def __init__(
@@ -57,14 +68,19 @@ class Trainer:
     ) -> None:
         torch.manual_seed(config.seed)
         self.config, self.folder, self.device = config, folder, device
+        self.subjects = SubjectSet(data)
+        if not len(self.subjects):
+            raise ShardError(f"There are no people in {data}; make some with train.py data.")
         folder.mkdir(parents=True, exist_ok=True)
         config.write(folder / "run.json")
-        self.subjects = SubjectSet(data)
-        self.task: Task = task or build_task(config, folder.parent)
+        located = config.located(folder.parent, COMPACT_WEIGHTS)
+        self.task: Task = task or build_task(located, folder.parent)
         self.task.to(device)
         module = self.task.module
         if config.start:
-            _begin_with(module, read_weights(folder.parent / config.start, config.part))
+            start = Path(located.start)
+            if fresh := load_weights(module, read_weights(start, config.part), start):
+                log.warning("the run's start has no %s: they begin fresh", ", ".join(fresh))
         module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  torch's types forget it
         module.train()
         self.average = AveragedModel(module, multi_avg_fn=self._follow, use_buffers=True)
@@ -95,10 +111,15 @@ class Trainer:
         path = self.folder / "checkpoint.pt"
         if not path.is_file():
             return
-        state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
-        self.task.module.load_state_dict(state["module"])
-        self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        state = read_run_file(path, STATE)
+        try:
+            self.task.module.load_state_dict(state["module"])
+            self.average.load_state_dict(state["average"])
+            self.optimiser.load_state_dict(state["optimiser"])
+        except (RuntimeError, ValueError) as error:  # torch's, for tensors of other names, shapes or numbers
+            if is_out_of_memory(error):
+                raise
+            raise RunError(f"{path} is of another model; name another folder of runs.") from error
         self.samples, self.elapsed = state["samples"], state["elapsed"]
         log.info("resumed after %d samples, %.1f minutes", self.samples, self.elapsed / 60)
 
@@ -107,13 +128,8 @@ class Trainer:
         if self.rank:
             return
         weights = {key: value.cpu() for key, value in self.average.module.state_dict().items()}
-        state = {
-            "module": self.task.module.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "samples": self.samples,
-            "elapsed": self.elapsed,
-        }
+        parts = (self.task.module.state_dict(), self.average.state_dict(), self.optimiser.state_dict())
+        state = dict(zip(STATE, (*parts, self.samples, self.elapsed), strict=True))
         for name, content in (
             ("checkpoint.pt", state),
             ("weights.pt", {"weights": weights, "samples": self.samples}),
@@ -146,7 +162,8 @@ class Trainer:
             self.config.seed + self.samples + 7919 * self.rank,
         )
         pinned = self.device.type == "cuda"
-        return iter(DataLoader(stream, stage.batch, num_workers=self.config.workers, pin_memory=pinned))
+        workers = self.config.workers
+        return _told(iter(DataLoader(stream, stage.batch, num_workers=workers, pin_memory=pinned)))
 
     def _share_gradients(self) -> None:
         """Let the run's clock go on; take the mean of all processes' gradients, norms' statistics and clocks.
@@ -240,11 +257,13 @@ class Trainer:
         log.info(" ".join(f"{name} {value:.4g}" for name, value in row.items()))
 
 
-def _begin_with(module: nn.Module, weights: dict[str, Tensor]) -> None:
-    """Load weights of an earlier run; what was added to the part since then stays fresh, and is named."""
-    fresh = module.load_state_dict(weights, strict=False)
-    if fresh.unexpected_keys:
-        names = ", ".join(fresh.unexpected_keys)
-        raise RuntimeError(f"The run's start has weights that this part has no use for: {names}.")
-    if fresh.missing_keys:
-        log.warning("the run's start has no %s: they begin fresh", ", ".join(fresh.missing_keys))
+def _told(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same batches; a shard that a worker finds damaged is told in its sentence alone.
+
+    Torch passes a worker's error on with the worker's traceback in its message, the sentence at the end.
+    """
+    try:
+        yield from batches
+    except ShardError as error:
+        sentence = str(error).rpartition(f"{ShardError.__name__}: ")[2].strip()
+        raise ShardError(sentence) from error

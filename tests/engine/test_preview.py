@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from pifuhd_blender.engine.box import Box
+from pifuhd_blender.engine.mesh import Mesh
 from pifuhd_blender.engine.preview import GAP, PreviewPictures, render_preview
-from pifuhd_blender.engine.render import FILL, FOOT
+from pifuhd_blender.engine.render import FILL, FOOT, WIDEST
 from tests.engine.box_person import GREEN, box_person
+from tests.engine.test_render import stretched
 
 PANEL = 160  # pixels of a panel's height
 MATTE = np.zeros((64, 64), np.float32)
@@ -17,11 +19,15 @@ MATTE[6:58, 19:45] = 1.0  # a person of the box's proportions: 26 x 52
 
 
 def pictures(
-    photo_scale: int = 4, *, cut_out: bool = False, offset: tuple[int, int] = (0, 0)
+    photo_scale: int = 4,
+    *,
+    cut_out: bool = False,
+    offset: tuple[int, int] = (0, 0),
+    matte: np.ndarray = MATTE,
 ) -> PreviewPictures:
     """A photo whose person is green before white, and normal maps that lean right (front) and left (back)."""
     photo = np.full((64 * photo_scale, 64 * photo_scale, 3), 255, np.uint8)
-    photo[np.kron(MATTE, np.ones((photo_scale, photo_scale))) > 0] = GREEN
+    photo[np.kron(matte, np.ones((photo_scale, photo_scale))) > 0] = GREEN
     x, y = offset
     photo = np.roll(photo, (y, x), (0, 1))
     alpha = ((photo == GREEN).all(2) * 255).astype(np.uint8) if cut_out else None
@@ -29,7 +35,7 @@ def pictures(
     front[..., 0], front[..., 2] = 0.6, 0.8
     back[..., 0], back[..., 2] = 0.6, -0.8
     box = Box(x, y, 64 * photo_scale, 64 * photo_scale)
-    return PreviewPictures(photo, alpha, box, MATTE, front, back)
+    return PreviewPictures(photo, alpha, box, matte, front, back)
 
 
 def panels(sheet: np.ndarray) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
@@ -63,6 +69,41 @@ def test_the_photos_person_stands_as_the_mesh_does(photo_scale: int, offset: tup
     assert height == pytest.approx(FILL, abs=0.015)
     assert middle == pytest.approx(0.5, abs=0.015)
     assert foot == pytest.approx(FOOT, abs=0.015)
+
+
+LYING = np.zeros((64, 64), np.float32)
+LYING[40:52, 4:60] = 1.0  # 56 x 12
+
+
+def coloured(panel: np.ndarray) -> np.ndarray:
+    return np.ptp(panel.astype(int), axis=2) > 60
+
+
+@pytest.mark.parametrize(
+    ("mesh", "matte"),
+    [
+        (stretched(56 / 12 * 0.4, 0.4, 0.4), LYING),
+        (stretched(0.2, 0.2, 1.0), LYING),  # wide in the photo alone: as thin as models make what they miss
+        (stretched(0.5, 2.4, 1.0), MATTE),  # wide from the side alone
+    ],
+    ids=["lying", "wide photo", "deep mesh"],
+)
+def test_who_is_wide_is_shown_whole_and_at_one_scale(mesh: Mesh, matte: np.ndarray) -> None:
+    photo, upper, lower = panels(render_preview(mesh, pictures(matte=matte), PANEL))
+
+    shown = [(photo, is_green(photo)), (upper[0], coloured(upper[0])), (lower[0], coloured(lower[0]))]
+    shown += [(panel, coloured(panel)) for panel in lower[1:]]
+    heights: list[float] = []
+    for panel, hits in shown:
+        columns = np.flatnonzero(hits.any(0)) / panel.shape[1]
+        # Two pixels at an end are mixtures
+        assert columns.min() > (1 - WIDEST) / 2 - 0.015
+        assert columns.max() < (1 + WIDEST) / 2 + 0.015
+        height, _, foot = extent(panel, hits)
+        heights.append(height)
+        assert foot == pytest.approx(FOOT, abs=0.02)
+    assert max(heights) - min(heights) < 0.03
+    assert max(heights) < FILL - 0.1
 
 
 def test_a_cut_out_photo_stands_before_the_wall() -> None:

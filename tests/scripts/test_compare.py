@@ -18,7 +18,7 @@ from pifuhd_blender.engine.mesh import Mesh
 from pifuhd_blender.engine.result import Result
 from pifuhd_blender.engine.settings import Settings
 from tests.engine.box_person import box_person
-from tests.scripts.test_reconstruct import finished
+from tests.engine.finished_result import finished_result
 
 
 class Pretended:
@@ -30,7 +30,7 @@ class Pretended:
         self.slim = model == "slim"
 
     def reconstruct(self, _photo: Path, settings: Settings) -> Result:
-        result = finished(settings)
+        result = finished_result(settings)
         body = box_person()
         if self.slim:
             body = Mesh(body.vertices * np.array([0.5, 1, 1], np.float32), body.faces)
@@ -54,8 +54,8 @@ def test_a_row_a_photo_and_a_column_a_model(monkeypatch: pytest.MonkeyPatch, tmp
     out = tmp_path / "models.png"
     assert run(monkeypatch, "a.png", "b.png", "--models", "compact", "slim", "-o", out) == 0
     picture = np.asarray(Image.open(out).convert("RGB"), np.int32)
-    wide = 3 * round(0.62 * compare.HEIGHT)
-    crop = compare.HEIGHT - 2 * (compare.HEIGHT // 8)
+    crop = compare.SIZE[0]
+    wide = 3 * crop
     assert picture.shape == (compare.TITLE + 2 * compare.HEIGHT, crop + 2 * wide, 3)
     first, second = picture[compare.TITLE :].reshape(2, compare.HEIGHT, -1, 3)
     np.testing.assert_array_equal(first, second)  # both photos are the same here
@@ -79,3 +79,21 @@ def test_a_name_that_says_no_format_is_a_sentence(
 ) -> None:
     assert run(monkeypatch, "a.png", "-o", tmp_path / "models.what") == 2
     assert ".what" in capsys.readouterr().err
+
+
+def test_a_person_at_the_picture_s_edge_is_whole() -> None:
+    """As wide as the square that the models see: nothing of it is cut off at fixed places."""
+    square = np.full((3, 64, 64), -1, np.float32)
+    matte = np.zeros((64, 64), np.float32)
+    matte[20:60, :] = 1
+    result = finished_result(Settings())
+    subject = dataclasses.replace(result.subject, image_512=square * matte, matte_512=matte)
+
+    panel = compare._seen(dataclasses.replace(result, subject=subject))
+
+    assert panel.shape == (compare.HEIGHT, compare.SIZE[0], 3)
+    dark = np.flatnonzero((panel < 60).any((0, 2)))
+    margin = 0.02 * compare.SIZE[0]
+    assert margin < dark.min()
+    assert dark.max() < compare.SIZE[0] - margin
+    assert np.ptp(dark) > 0.9 * compare.SIZE[0]

@@ -23,6 +23,7 @@ from project_environment import (
     ensure_environment,
     environment_python,
     find_python,
+    start_again,
 )
 
 
@@ -207,6 +208,37 @@ def _stand_in(path: Path, body: str) -> Path:
     path.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
     path.chmod(0o755)
     return path
+
+
+@pytest.mark.parametrize(
+    ("level", "enough", "inside", "again"),
+    [
+        ("run", True, False, False),  # any Python that has what the engine needs
+        ("run", False, False, True),
+        ("develop", True, False, True),
+        ("develop", True, True, False),
+    ],
+)
+def test_a_script_starts_again_where_this_python_won_t_do(
+    level: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, enough: bool, inside: bool, again: bool
+) -> None:
+    folder = Path(sys.prefix) if inside else tmp_path
+    started: list[list[str]] = []
+    monkeypatch.setattr(project_environment, "here_is_enough", lambda: enough)
+    monkeypatch.setattr(
+        project_environment, "ensure_environment", lambda wanted: folder / "bin" / wanted
+    )  # the interpreter's name tells what was asked for
+    monkeypatch.setattr(
+        project_environment,
+        "replace_process",
+        lambda python, words: started.append([python.name, *words]) or 3,
+    )
+    monkeypatch.setattr(sys, "argv", ["script.py", "--some", "thing"])
+
+    status = start_again("folder/script.py", level)
+
+    assert status == (3 if again else None)
+    assert started == ([[level, "folder/script.py", "--some", "thing"]] if again else [])
 
 
 def test_two_starts_at_once_make_it_one_after_the_other(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pifuhd_blender.engine.render import FOOT, WIDEST
 from pifuhd_blender.training.data_sheet import COLUMNS, PANEL, data_sheet
 from pifuhd_blender.training.shard_file import ShardError
 from tests.training.figures import write_ball_shard
@@ -19,10 +20,14 @@ def test_a_sheet_shows_colour_and_normals(tmp_path: Path) -> None:
     sheet = data_sheet(tmp_path, 64, np.random.default_rng(0))
     width, height = PANEL
     assert sheet.shape == (height, 2 * width * COLUMNS, 3)
-    middle = sheet[height // 2, width // 2 :: width]
+    # A ball is as wide as it is high, so that the panel's width says how large it is
+    middle = sheet[round(FOOT * height - WIDEST * width / 2), width // 2 :: width]
     assert middle[:6:2] == pytest.approx(np.tile([200, 120, 60], (3, 1)), abs=2)  # the ball's colour
     assert middle[1:6:2] == pytest.approx(np.tile([128, 128, 255], (3, 1)), abs=3)  # to the viewer
     assert sheet[0, 0] == pytest.approx([127, 127, 127], abs=1)
+    # Nobody is cut: grey is left on both sides of every panel
+    for edge in (sheet[:, ::width], sheet[:, width - 1 :: width]):
+        assert np.ptp(edge) <= 1
 
 
 def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:

@@ -129,6 +129,7 @@ def test_a_person_not_found_costs_a_metre_and_leaves_its_panels_black(tmp_path: 
         11 * PANEL[0],
         3,
     )  # one row: five pictures, two meshes from three sides
+    assert np.ptp(picture[:, PANEL[0] :: PANEL[0]][:, :4]) <= 1  # nobody is cut: grey is left beside them
     assert picture[:, 5 * PANEL[0] : 8 * PANEL[0]].max() == 0
     assert picture[:, 8 * PANEL[0] :].max() > 0
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -11,10 +10,13 @@ from typing import Literal
 import pytest
 import torch
 
-from pifuhd_blender.engine.checkpoint import load_model
+from pifuhd_blender.engine.checkpoint import load_model, open_weights
+from pifuhd_blender.engine.held_model import COMPACT_WEIGHTS
 from pifuhd_blender.engine.model import CONFIGS, MultiLevelPIFu
 from pifuhd_blender.training.export import export_weights
-from pifuhd_blender.training.run_config import RunConfig, StageConfig
+from pifuhd_blender.training.level_tasks import CoarseTask
+from pifuhd_blender.training.run_config import RunConfig, RunError, StageConfig
+from pifuhd_blender.training.shard_file import ShardError
 from pifuhd_blender.training.tasks import read_weights
 from pifuhd_blender.training.trainer import Trainer
 from tests.training.figures import write_ball_shard
@@ -29,30 +31,6 @@ def data(tmp_path: Path) -> Path:
     folder.mkdir()
     write_ball_shard(folder, 0)
     return folder
-
-
-def test_a_run_file_with_a_misspelt_key_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "run.json"
-    QUICK.write(path)
-    assert RunConfig.read(path) == QUICK
-    plain = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps({**plain, "minuts": 3}), encoding="utf-8")
-    with pytest.raises(TypeError, match="minuts"):
-        RunConfig.read(path)
-    path.write_text(
-        json.dumps({**plain, "stages": [{"share": 0.4, "size": 64, "batch": 2}]}), encoding="utf-8"
-    )
-    with pytest.raises(ValueError, match="add up"):
-        RunConfig.read(path)
-
-
-def test_shipped_run_files_are_readable() -> None:
-    folder = Path(__file__).parents[2] / "pifuhd_blender" / "training" / "configs"
-    runs = [RunConfig.read(path) for path in sorted(folder.glob("*.json"))]
-    assert {run.part for run in runs} >= {"normals", "coarse"}
-    for run in runs:  # the coarse level has to see whole people while the fine one sees windows
-        zooms = {zoom for stage in run.stages for zoom in stage.zooms}
-        assert run.part != "fine" or (run.crop and zooms == {1.0})
 
 
 @pytest.mark.parametrize(
@@ -122,8 +100,41 @@ def test_a_run_begins_with_weights_that_lack_what_is_new(
     assert all(torch.equal(begun[name], value) for name, value in earlier.items())
     assert "head.weight" in caplog.text
     torch.save({"weights": weights | {"other.weight": torch.zeros(1)}}, tmp_path / "runs" / "earlier.pt")
-    with pytest.raises(RuntimeError, match=r"other\.weight"):
+    with pytest.raises(RunError, match=r"other\.weight"):
         Trainer(config, tmp_path / "runs" / "again", data, CPU)
+
+
+@pytest.mark.parametrize("part", ["normals", "coarse"])
+def test_compact_begins_with_the_weights_that_ship(
+    part: Literal["normals", "coarse"], data: Path, tmp_path: Path
+) -> None:
+    config = replace(QUICK, part=part, start="compact", normals="compact", points=10)
+    trainer = Trainer(config, tmp_path / "runs" / part, data, CPU)
+    shipped = open_weights(COMPACT_WEIGHTS)
+    begun = trainer.task.module.state_dict()
+    assert all(torch.equal(begun[name], value) for name, value in shipped.state(part).items())
+    if isinstance(trainer.task, CoarseTask):
+        frozen = trainer.task.frozen_normals
+        assert frozen is not None
+        assert frozen.available
+        seen = trainer.task.model.part("normals").state_dict()
+        assert all(torch.equal(seen[name], value) for name, value in shipped.state("normals").items())
+    # The folder of the run says the word as it was said, so that it means the same elsewhere
+    assert RunConfig.read(tmp_path / "runs" / part / "run.json") == config
+
+
+def test_nobody_to_learn_from_is_a_sentence_and_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(ShardError, match=r"no people in .*train\.py data"):
+        Trainer(QUICK, tmp_path / "runs" / "normals", tmp_path, CPU)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_checkpoint_of_another_part_is_a_sentence(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "mine"
+    Trainer(QUICK, folder, data, CPU).save()
+    coarse = replace(QUICK, part="coarse", input_normals="none", points=10)
+    with pytest.raises(RunError, match=r"checkpoint\.pt is of another model"):
+        Trainer(coarse, folder, data, CPU)
 
 
 @pytest.mark.slow

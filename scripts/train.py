@@ -68,6 +68,13 @@ def _parser() -> argparse.ArgumentParser:
         "--mix", help="compact, or a weights file to mix in, such as the one that the runs began from"
     )
     export.add_argument("--mix-share", type=_share, default=0.3, help="of the mix, 0 to 1 (default: 0.3)")
+    export.add_argument(
+        "--lower",
+        type=float,
+        default=0.0,
+        metavar="LOGITS",
+        help="take so much off the answers; 0.25 suits a run of the compact model with a balanced loss",
+    )
     export.add_argument("-o", "--out", type=Path, required=True)
     return parser
 
@@ -202,7 +209,7 @@ def _export(arguments: argparse.Namespace) -> None:
     if arguments.mix:
         mix = COMPACT_WEIGHTS if arguments.mix == COMPACT else Path(arguments.mix), arguments.mix_share
     try:
-        export_weights(arguments.out, arguments.model, folders, torch.float16, mix)
+        export_weights(arguments.out, arguments.model, folders, torch.float16, mix, arguments.lower)
     except (RuntimeError, KeyError) as error:  # torch's, for weights of other names or shapes
         raise RunError(
             f"These runs or what is mixed in are no parts of the model {arguments.model}; "

@@ -67,6 +67,7 @@ def export_weights(
     folders: dict[Part, Path],
     dtype: torch.dtype,
     mix: tuple[Path, float] | None = None,
+    lower: float = 0.0,
 ) -> None:
     """Write a weights file.
 
@@ -80,6 +81,12 @@ def export_weights(
         As :func:`assemble` takes them.
     dtype
         In which the weights are stored.
+    lower
+        What to take off the logits of the last level, such as a balanced loss has put on them (see
+        :func:`.losses.occupancy_loss`).
     """
     model = assemble(CONFIGS[name], folders, mix)
+    last = model.mlp("fine" if "fine" in folders else "coarse").layers[-1]
+    if last.bias is not None:
+        last.bias.data -= lower
     save_weights(path, model.config, model, parts=tuple(folders), dtype=dtype)

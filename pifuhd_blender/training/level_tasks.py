@@ -118,6 +118,9 @@ class PointTask(Task):
             small[side] = unit_length(small[side]) * small["mask"]
         return batch | small
 
+    def _occupancy_loss(self, logits: Tensor, batch: Batch) -> Tensor:
+        return occupancy_loss(logits, batch["labels"], batch["weights"], balanced=self.config.balanced)
+
     def _evenly(self, batch: Batch) -> Batch:
         """As many points as the config wants of those drawn, every kind of them thinned alike."""
         step = self.points // self.config.points
@@ -127,7 +130,7 @@ class PointTask(Task):
     def _coarse_loss(self, batch: Batch, stacks: list[CoarseFeatures]) -> tuple[Tensor, Report]:
         """Mean loss of all stacks; figures of the last, which is the one that answers later."""
         logits = [self.model.query_logits(batch["points"], stack).coarse.float() for stack in stacks]
-        losses = [occupancy_loss(one, batch["labels"], batch["weights"]) for one in logits]
+        losses = [self._occupancy_loss(one, batch) for one in logits]
         loss = torch.stack(losses).mean()
         report = {"entropy": losses[-1].item(), "iou": _agreement(logits[-1].detach(), batch)}
         depth = stacks[-1].depth
@@ -167,7 +170,7 @@ class PointTask(Task):
         if answer.fine is None:
             raise ValueError(f"The config {self.config.model} has no fine level to train.")
         logits = answer.fine.float()
-        loss = occupancy_loss(logits, batch["labels"], batch["weights"])
+        loss = self._occupancy_loss(logits, batch)
         report = {
             "entropy": loss.item(),
             "iou": _agreement(logits.detach(), batch),

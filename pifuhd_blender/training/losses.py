@@ -64,21 +64,27 @@ def normal_loss(front: Tensor, back: Tensor, true_front: Tensor, true_back: Tens
     return _side_loss(front, true_front, mask) + BACK_WEIGHT * _side_loss(back, true_back, mask)
 
 
-def occupancy_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """Weighted cross entropy of occupancy (paper, section 3.4).
+def occupancy_loss(logits: Tensor, labels: Tensor, weights: Tensor, *, balanced: bool = True) -> Tensor:
+    """Weighted cross entropy of occupancy (paper, section 3.4), or the plain one.
 
     Inside and outside are balanced by the share g of outside samples: inside ones count g, outside
-    ones 1 - g; the whole is doubled, so that a balanced set has the plain cross entropy.
+    ones 1 - g; the whole is doubled, so that a balanced set has the plain cross entropy. The best answer
+    to it is higher than the true log odds by ln(g / (1 - g)), so that with few samples inside, where the
+    net is in doubt, people grow fat.
 
     Parameters
     ----------
     logits, labels, weights : Tensor
         (B, n); weights are 0 for samples that do not count.
+    balanced : bool
+        Whether inside and outside are balanced.
     """
+    entropy = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+    if not balanced:
+        return (entropy * weights).sum() / _everywhere(weights.sum()).clamp(min=1)
     counted = weights.sum(1, keepdim=True).clamp(min=1)
     outside = ((1 - labels) * weights).sum(1, keepdim=True) / counted
     balance = 2 * torch.where(labels > 0.5, outside, 1 - outside)
-    entropy = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
     return (entropy * balance * weights).sum() / _everywhere(weights.sum()).clamp(min=1)
 
 

@@ -76,6 +76,9 @@ class RunConfig:
         AdamW's rate at its height, samples until it is reached, decay, gradient norm, averaging of weights.
     points : int
         Labelled points a picture (coarse and fine).
+    balanced : bool
+        Whether points inside and outside weigh the same in all (coarse and fine), as in the paper; see
+        :func:`.losses.occupancy_loss`.
     crop : int
         Pixels of the windows that the fine filter sees while the coarse level sees whole pictures; 0 shows
         both the same.
@@ -118,6 +121,7 @@ class RunConfig:
     window: float = 1.0
     input_normals: InputNormals = "predicted"
     depth_weight: float = 4.0
+    balanced: bool = True
     normals: str = ""
     coarse: str = ""
     predicted_normals: tuple[float, float] = (0.3, 1.0)
@@ -245,5 +249,6 @@ def _fits(value: object, annotation: str) -> bool:
         numbers = cast("list[object]", value) if isinstance(value, list) else []
         right = len(numbers) == 2 if annotation == "tuple[float, float]" else bool(numbers)
         return right and all(_fits(number, "float") for number in numbers)
-    kinds = {"int": int, "float": (int, float)}.get(annotation, str)
-    return isinstance(value, kinds) and not isinstance(value, bool)
+    if isinstance(value, bool) or annotation == "bool":  # Python's are whole numbers, too
+        return isinstance(value, bool) and annotation == "bool"
+    return isinstance(value, {"int": int, "float": (int, float)}.get(annotation, str))

@@ -44,6 +44,18 @@ def test_occupancy_weighs_inside_by_the_share_of_outside() -> None:
     assert gradient[0, 0].item() == pytest.approx(-gradient[0, 1:].sum().item())
 
 
+def test_the_best_answer_is_the_true_odds_unless_it_is_balanced() -> None:
+    """Three of four points are outside: unbalanced the best logit is ln(1/3), balanced it is zero."""
+    labels, weights = torch.tensor([[1.0, 0, 0, 0]]), torch.ones(1, 4)
+    for balanced, best in ((False, math.log(1 / 3)), (True, 0.0)):
+        answers = torch.linspace(-2, 2, 401)
+        losses = [
+            occupancy_loss(answer.expand(1, 4), labels, weights, balanced=balanced).item()
+            for answer in answers
+        ]
+        assert float(answers[losses.index(min(losses))]) == pytest.approx(best, abs=0.02)
+
+
 def test_points_out_of_frame_do_not_count() -> None:
     logits = torch.tensor([[5.0, -5.0, 9.0]])
     labels = torch.tensor([[1.0, 0, 0]])

@@ -13,6 +13,7 @@ import torch
 
 import ablate
 from pifuhd_blender.training.ablation_report import BEGIN, END
+from tests.scripts.script_status import status_of
 from tests.training.figures import write_ball_shard
 
 Run = Callable[..., tuple[int, str]]
@@ -39,10 +40,7 @@ def run(
         if "--minutes" not in words and "--samples" not in words:
             arguments += ["--samples", "8"]
         monkeypatch.setattr(sys, "argv", ["ablate.py", *arguments])
-        try:
-            status = ablate.main()
-        except SystemExit as ended:  # argparse ends the process by itself
-            status = ended.code if isinstance(ended.code, int) else 1
+        status = status_of(ablate.main)
         return status, capsys.readouterr().err
 
     yield call

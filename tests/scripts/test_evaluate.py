@@ -17,6 +17,7 @@ import evaluate
 from pifuhd_blender.engine.checkpoint import save_weights
 from pifuhd_blender.engine.model import MultiLevelPIFu
 from tests.engine.narrow_model import NARROW
+from tests.scripts.script_status import status_of
 from tests.training.figures import write_ball_shard
 
 Run = Callable[..., tuple[int, str]]
@@ -29,10 +30,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
     def call(*words: object) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["evaluate.py", *map(str, words)])
-        try:
-            status = evaluate.main()
-        except SystemExit as ended:  # argparse ends the process by itself
-            status = ended.code if isinstance(ended.code, int) else 1
+        status = status_of(evaluate.main)
         errors = capsys.readouterr().err
         assert "Traceback" not in errors
         return status, errors.splitlines()[-1] if errors else ""

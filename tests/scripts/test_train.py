@@ -17,6 +17,7 @@ from PIL import Image
 import train
 from pifuhd_blender.engine.held_model import COMPACT_WEIGHTS
 from pifuhd_blender.training import trainer
+from tests.scripts.script_status import status_of
 from tests.training.figures import write_ball_shard
 
 Run = Callable[..., tuple[int, str]]
@@ -34,10 +35,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
     def call(*words: object) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["train.py", *map(str, words)])
-        try:
-            status = train.main()
-        except SystemExit as ended:  # argparse ends the process by itself
-            status = ended.code if isinstance(ended.code, int) else 1
+        status = status_of(train.main)
         return status, capsys.readouterr().err
 
     yield call

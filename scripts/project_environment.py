@@ -57,6 +57,7 @@ RUN_MODULES = (
     "torch", "numpy", "scipy", "skimage", "cv2", "PIL", "trimesh",
     "safetensors", "fast_simplification", "tqdm",
 )  # fmt: skip
+TRAIN_MODULES = (*RUN_MODULES, "moderngl", "igl", "embreex", "matplotlib")
 
 
 def ensure_blender_module(folder: Path = ROOT / ".venv-blender") -> Path:
@@ -112,9 +113,10 @@ def environment_python(folder: Path) -> Path:
     return folder / "Scripts" / "python.exe" if os.name == "nt" else folder / "bin" / "python"
 
 
-def here_is_enough() -> bool:
-    """Whether the Python that runs now has all that the engine needs (its own environment or the user's)."""
-    return sys.version_info >= min(PYTHONS) and all(importlib.util.find_spec(name) for name in RUN_MODULES)
+def here_is_enough(level: str = "run") -> bool:
+    """Whether the Python that runs now has all that a level needs (its own environment or the user's)."""
+    modules = TRAIN_MODULES if level == "train" else RUN_MODULES
+    return sys.version_info >= min(PYTHONS) and all(importlib.util.find_spec(name) for name in modules)
 
 
 def start_again(script: str, level: str = "run") -> int | None:
@@ -125,8 +127,9 @@ def start_again(script: str, level: str = "run") -> int | None:
     script : str
         The script's file; its arguments are those of this process.
     level : str
-        As :func:`ensure_environment` takes it. For ``run`` any Python will do that has what the engine needs,
-        for ``develop`` the project's own alone.
+        As :func:`ensure_environment` takes it, or ``train``. For ``run`` any Python will do that has what the
+        engine needs, for ``train`` one that has what training needs on top, such as a cluster's with the
+        right torch; for ``develop`` the project's own alone.
 
     Returns
     -------
@@ -138,9 +141,9 @@ def start_again(script: str, level: str = "run") -> int | None:
     EnvironmentProblem
         As for :func:`ensure_environment`.
     """
-    if level == "run" and here_is_enough():
+    if level != "develop" and here_is_enough(level):
         return None
-    python = ensure_environment(level)
+    python = ensure_environment("run" if level == "run" else "develop")
     if level != "run" and Path(sys.prefix).resolve() == python.parent.parent.resolve():
         return None
     return replace_process(python, [script, *sys.argv[1:]])

@@ -17,6 +17,7 @@ Exit status: 0 when a command did what it says, 2 when what it was given is no g
 from __future__ import annotations
 
 import argparse
+import functools
 import logging
 import multiprocessing
 import sys
@@ -32,6 +33,7 @@ from pifuhd_blender.runtime.photo_options import DEVICES
 
 if TYPE_CHECKING:
     from pifuhd_blender.training.run_config import RunConfig
+    from pifuhd_blender.training.shards import ShardWriter
 
 PICTURES = (".png", ".jpg", ".jpeg")
 CONFIGS = ROOT / "pifuhd_blender" / "training" / "configs"
@@ -95,16 +97,21 @@ def _share(text: str) -> float:
     return share
 
 
-def _make_people(assets: Path, out: Path, numbers: list[int], *, held_out: bool) -> int:
-    """Write the shards of some people, in a process of its own (a graphics context can't be shared)."""
+@functools.cache
+def _writer(assets: Path, *, held_out: bool) -> ShardWriter:
+    """The writer of this process: its graphics context can't be shared, but is worth keeping."""
     import torch
 
     from pifuhd_blender.training.shards import ShardWriter
 
     torch.set_num_threads(1)  # the drape's small scatters lose time on more
-    writer = ShardWriter.of(assets, held_out=held_out)
+    return ShardWriter.of(assets, held_out=held_out)
+
+
+def _make_people(assets: Path, out: Path, numbers: list[int], *, held_out: bool) -> int:
+    """Write the shards of some people, in a process of its own."""
     for number in numbers:
-        writer.write(number, out)
+        _writer(assets, held_out=held_out).write(number, out)
     return len(numbers)
 
 
@@ -151,15 +158,19 @@ def _run(arguments: argparse.Namespace) -> None:
     import torch
 
     from pifuhd_blender.engine.device import choose_device
+    from pifuhd_blender.training.device_people import DevicePeople
     from pifuhd_blender.training.processes import open_device
     from pifuhd_blender.training.trainer import Trainer
 
     runs = _read_runs(arguments.configs, arguments.runs)
     choose_device(arguments.device)  # says so where there is none such
     device = open_device(arguments.device)
+    people = None
     for name, config in runs:
         torch.set_num_threads(config.threads)
-        Trainer(config, arguments.runs / name, arguments.data, device).run()
+        trainer = Trainer(config, arguments.runs / name, arguments.data, device, people=people)
+        people = trainer.subjects if isinstance(trainer.subjects, DevicePeople) else None
+        trainer.run()
 
 
 def _read_runs(named: list[str], folder: Path) -> list[tuple[str, RunConfig]]:
@@ -221,7 +232,7 @@ def _export(arguments: argparse.Namespace) -> None:
 def main() -> int:
     """Run one command; 0 when it did what it says, 2 when what it was given is no good."""
     arguments = _parser().parse_args()
-    if (status := start_again(__file__, "develop")) is not None:
+    if (status := start_again(__file__, "train")) is not None:
         return status
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     from pifuhd_blender.engine.errors import EngineError

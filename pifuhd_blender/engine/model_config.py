@@ -193,9 +193,9 @@ _COMPACT = ModelConfig(
     name="compact",
     # The sizes that the shipped weights were trained at. The normal net saw crops of twice that scale too: a
     # second look at it takes 0.2 to 0.6 degrees off held-out people's normals, alone it would add as much
-    normals=JointConfig(input_size=256, detail_size=512),
+    normals=JointConfig(input_size=256, blocks=(1, 1, 3, 4, 4), detail_size=512),
     coarse=LevelConfig(
-        filter=UNetConfig(sharp=8),
+        filter=UNetConfig(blocks=(2, 2, 3, 4, 4), sharp=8),
         input_size=192,
         mlp=(64 + 32 + 9 + 6, 256, 192, 128, 1),  # local, context, depth, depth differences
         skip_layers=(1, 2, 3),

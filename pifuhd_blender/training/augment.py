@@ -59,11 +59,12 @@ def _sharpened(colour: Image, rng: np.random.Generator) -> Image:
 
 def _through_jpeg(colour: Image, quality: int) -> Image:
     """What a JPEG of that quality (1 to 100) leaves of a picture in [0, 1]."""
-    encoded = cv2.imencode(".jpg", (colour * 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    pixels = np.ascontiguousarray((colour * 255).astype(np.uint8)[..., ::-1])  # OpenCV has BGR
+    encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
     if decoded is None:
         raise RuntimeError("OpenCV cannot read a JPEG that it has just written; install it anew.")
-    return decoded.astype(np.float32) / 255
+    return decoded[..., ::-1].astype(np.float32) / 255
 
 
 def imperfect_photo(

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 __all__ = ["Crops", "draw_crops", "draw_stripes"]
 
@@ -45,45 +44,46 @@ class Crops:
 
     def cut(self, pictures: Tensor) -> Tensor:
         """(B, C, full, full) to (B, C, height, width)."""
-        places = zip(self.rows.tolist(), self.columns.tolist(), strict=True)
-        return torch.stack(
-            [pictures[k, :, r : r + self.height, c : c + self.width] for k, (r, c) in enumerate(places)]
-        )
+        first, rows, columns = self._cells(1)
+        return pictures[first, :, rows, columns].permute(0, 3, 1, 2)
 
     def put_back(self, features: Tensor) -> Tensor:
         """Features of the crops on a map of the whole picture, zero elsewhere.
 
         (B, C, height / s, width / s) to (B, C, full / s, full / s), where s is the filter's stride.
         """
-        high, wide = features.shape[-2:]
-        stride = self.width // wide
-        below, beside = self.full // stride - high, self.full // stride - wide
-        placed: list[Tensor] = []
-        for k, (row, column) in enumerate(zip(self.rows.tolist(), self.columns.tolist(), strict=True)):
-            top, left = row // stride, column // stride
-            placed.append(F.pad(features[k], (left, beside - left, top, below - top)))
-        return torch.stack(placed)
+        stride = self.width // features.shape[-1]
+        side = self.full // stride
+        first, rows, columns = self._cells(stride)
+        empty = features.new_zeros((len(features), side, side, features.shape[1]))
+        return empty.index_put((first, rows, columns), features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+    def _cells(self, stride: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Indices of the windows' cells in maps of a stride: sample, row, column, to (B, height, width)."""
+        device = self.rows.device
+        rows = self.rows[:, None] // stride + torch.arange(self.height // stride, device=device)
+        columns = self.columns[:, None] // stride + torch.arange(self.width // stride, device=device)
+        first = torch.arange(len(self.rows), device=device)[:, None, None]
+        return first, rows[:, :, None], columns[:, None, :]
 
     def hold(self, points: Tensor, margin: int) -> Tensor:
         """Which points (B, 3, n) lie in the windows, ``margin`` pixels off their edges; bools (B, n)."""
         corner = torch.stack([self.columns, self.rows], 1)[:, :, None]  # (B, 2, 1), as u, v
-        size = points.new_tensor([self.width, self.height])[:, None]
-        pixels = (points[:, :2] + 1) / 2 * self.full - corner
-        return ((pixels > margin) & (pixels < size - margin)).all(1)
+        u, v = ((points[:, :2] + 1) / 2 * self.full - corner).unbind(1)
+        beside = (u > margin) & (u < self.width - margin)
+        return beside & (v > margin) & (v < self.height - margin)
 
     def restrict(self, batch: dict[str, Tensor], margin: int) -> dict[str, Tensor]:
         """The batch, with no weight on its depths outside the windows and on points that they don't hold.
 
         Of the batch's ``points``, ``weights`` and ``depth_weight`` (B, 1, h, h); ``margin`` as :meth:`hold`.
         """
-        depth_weight = torch.zeros_like(batch["depth_weight"])
-        cell = self.full // depth_weight.shape[-1]
-        for k, (row, column) in enumerate(zip(self.rows.tolist(), self.columns.tolist(), strict=True)):
-            rows = slice(row // cell, (row + self.height) // cell)
-            columns = slice(column // cell, (column + self.width) // cell)
-            depth_weight[k, :, rows, columns] = batch["depth_weight"][k, :, rows, columns]
+        depth_weight = batch["depth_weight"]
+        first, rows, columns = self._cells(self.full // depth_weight.shape[-1])
+        held = torch.zeros_like(depth_weight)
+        held[first, :, rows, columns] = depth_weight[first, :, rows, columns]
         weights = batch["weights"] * self.hold(batch["points"], margin)
-        return batch | {"depth_weight": depth_weight, "weights": weights}
+        return batch | {"depth_weight": held, "weights": weights}
 
     def points(self, batch: dict[str, Tensor], count: int, margin: int) -> dict[str, Tensor]:
         """Random labelled points of the batch that lie in the crops.

@@ -16,11 +16,11 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 from torch.utils.data import IterableDataset
 
 from .augment import imperfect_photo
 from .framing import Framing, Image
+from .people_stream import filled_depth
 from .sample_points import draw_points
 from .shard_file import Shard, find_shards, read_pictures
 
@@ -31,7 +31,9 @@ Sample = dict[str, NDArray[np.float32]]
 
 CACHE_SIZES = 160, 320  # pixels; whole-frame stages read pictures at these sizes without decoding a PNG
 CUT_OFF_SHARE = 0.18  # of the samples that are no crops: photos that end before the person does
-RIM = 4  # cells of a 128 depth map that the target reaches beyond the silhouette
+# Cells of a 128 depth map that the target reaches beyond the silhouette, and what they count there: as much
+# as a matte that is a little too wide needs, not a third of the whole loss
+RIM, RIM_WEIGHT = 3, 0.3
 
 
 @dataclass
@@ -131,6 +133,8 @@ class SubjectSet:
             true one; ``front``, ``back`` (3, N, N) unit normals (x right, y up, z to the viewer), zero
             outside the mask; with ``points`` also ``depth``, ``depth_weight`` (2 and 1, N/2, N/2) in box
             units, ``points`` (3, n) in the box, ``labels`` and ``weights`` (n,): 0 for points out of frame.
+            Where a photo cuts the person off, w = 0 is the mean depth of what it shows: nobody can tell
+            how deep the rest of him lies.
 
         Raises
         ------
@@ -163,6 +167,11 @@ class SubjectSet:
         }
         if points:
             sample |= draw_points(shard, view, framing, points, rng or np.random.default_rng(0))
+        if points and framing.cuts:
+            shown = sample["depth_weight"][0] > (1 + RIM_WEIGHT) / 2 / framing.scale  # not the rim
+            middle = sample["depth"][:, shown].mean() if shown.any() else 0.0
+            sample["depth"] -= middle
+            sample["points"][2] -= middle
         return sample
 
 
@@ -232,20 +241,12 @@ def _normals(encoded: Image, alpha: Image, mask: Image, framing: Framing) -> Ima
 
 
 def _depth_target(depth: NDArray[np.float16], framing: Framing, size: int) -> tuple[Image, Image]:
-    """Front and back depth (size, size, 2) in the new framing, and where they hold (size, size, 1).
+    """Front and back depth (size, size, 2) in the new framing, and what they count (size, size, 1).
 
-    Beyond the silhouette both continue at the middle between front and back of the nearest covered
-    cell: no thickness there, so that the surface closes at the rim instead of flaring out.
+    See :func:`.people_stream.filled_depth`. Depths of an enlarged person are as much larger, and count as
+    much less.
     """
-    maps = depth.astype(np.float32).transpose(1, 2, 0)
-    covered = np.isfinite(maps).all(2)
-    if not covered.any():
-        return np.zeros((size, size, 2), np.float32), np.zeros((size, size, 1), np.float32)
-    # SciPy has no types, and what comes back depends on the arguments
-    away, (rows, columns) = distance_transform_edt(~covered, return_indices=True)  # pyright: ignore[reportGeneralTypeIssues]
-    filled = maps[rows, columns]
-    rim = ~covered
-    filled[rim] = filled[rim].mean(1, keepdims=True)
-    stacked = np.concatenate([filled, (away <= RIM)[..., None].astype(np.float32)], 2)
-    warped = framing.warp(stacked, size, nearest=True)
-    return warped[..., :2] * framing.scale, warped[..., 2:]
+    filled, away = filled_depth(depth)
+    weight = np.where(away == 0, 1.0, np.where(away <= RIM, RIM_WEIGHT, 0.0)).astype(np.float32)
+    warped = framing.warp(np.concatenate([filled, weight[..., None]], 2), size, nearest=True)
+    return warped[..., :2] * framing.scale, warped[..., 2:] / framing.scale

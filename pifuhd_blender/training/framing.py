@@ -96,6 +96,11 @@ class Framing:
         )  # fmt: skip
 
     @property
+    def cuts(self) -> bool:
+        """Whether the photo ends before the person does."""
+        return self.photo != UNBOUNDED
+
+    @property
     def linear(self) -> NDArray[np.float64]:
         """The 2x2 matrix A, scale included; u right, v down."""
         return self.scale * self._isometry

@@ -48,11 +48,11 @@ def tilted(normals: Tensor, mask: Tensor, most: float) -> Tensor:
     return unit_length(normals + F.interpolate(tilt, size=normals.shape[2:], mode="bilinear")) * mask
 
 
-def _agreement(logits: Tensor, batch: Batch) -> float:
+def _agreement(logits: Tensor, batch: Batch) -> Tensor:
     """Intersection over union of the labelled points in frame."""
     counted = batch["weights"] > 0
     ours, theirs = (logits > 0) & counted, (batch["labels"] > 0.5) & counted
-    return ((ours & theirs).sum() / (ours | theirs).sum().clamp(min=1)).item()
+    return (ours & theirs).sum() / (ours | theirs).sum().clamp(min=1)
 
 
 class PointTask(Task):
@@ -132,13 +132,13 @@ class PointTask(Task):
         logits = [self.model.query_logits(batch["points"], stack).coarse.float() for stack in stacks]
         losses = [self._occupancy_loss(one, batch) for one in logits]
         loss = torch.stack(losses).mean()
-        report = {"entropy": losses[-1].item(), "iou": _agreement(logits[-1].detach(), batch)}
+        report = {"entropy": losses[-1].detach(), "iou": _agreement(logits[-1].detach(), batch)}
         depth = stacks[-1].depth
         if depth is None:
             return loss, report
         true, weight = (F.interpolate(batch[n], depth.shape[-2:]) for n in ("depth", "depth_weight"))
         off = depth_loss(depth.float(), true, weight)
-        return loss + self.config.depth_weight * off, report | {"depth": off.item()}
+        return loss + self.config.depth_weight * off, report | {"depth": off.detach()}
 
     def _fine_answer(
         self, batch: Batch, coarse: CoarseFeatures, front: Tensor, back: Tensor
@@ -172,7 +172,7 @@ class PointTask(Task):
         logits = answer.fine.float()
         loss = self._occupancy_loss(logits, batch)
         report = {
-            "entropy": loss.item(),
+            "entropy": loss.detach(),
             "iou": _agreement(logits.detach(), batch),
             "coarse_iou": _agreement(answer.coarse.detach(), batch),
         }

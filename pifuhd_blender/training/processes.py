@@ -21,8 +21,14 @@ def open_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if "RANK" in os.environ:
-        torch.distributed.init_process_group("nccl" if name == "cuda" else "gloo")
-        name = f"cuda:{os.environ['LOCAL_RANK']}" if name == "cuda" else name
+        if name == "cuda":
+            name = f"cuda:{os.environ['LOCAL_RANK']}"
+            torch.cuda.set_device(name)
+        torch.distributed.init_process_group("nccl" if name.startswith("cuda") else "gloo")
+    if name.startswith("cuda"):
+        # Stages keep their picture size for thousands of steps: each convolution's fastest way is worth a try
+        torch.backends.cudnn.benchmark = True
+        torch.set_float32_matmul_precision("high")
     return torch.device(name)
 
 

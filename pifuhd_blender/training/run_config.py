@@ -102,8 +102,13 @@ class RunConfig:
     precision : str
         "bfloat16" computes the networks in mixed precision, "float32" does not; "auto" is the first where
         the device has it in hardware.
+    resident : bool
+        Whether people are kept on the device, and samples made there (see ``device_people.py``): for graphics
+        cards that learn faster than the processor can draw samples.
     log_every : int
         Steps between two points of the curves.
+    seed, threads, workers : int
+        Of the random numbers; the processor's threads; processes that read shards or make samples.
     """
 
     part: RunPart
@@ -134,6 +139,7 @@ class RunConfig:
     seed: int = 0
     threads: int = 1
     workers: int = 0
+    resident: bool = False
 
     @staticmethod
     def read(path: Path) -> RunConfig:

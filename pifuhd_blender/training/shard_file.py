@@ -45,6 +45,7 @@ __all__ = [
     "pack_picture",
     "read_pictures",
     "read_truth",
+    "shard_number",
     "shard_path",
     "write_arrays",
 ]
@@ -124,6 +125,11 @@ class Truth:
 def shard_path(folder: Path, number: int) -> Path:
     """Where a subject's shard stands."""
     return folder / f"subject_{number:06d}.npz"
+
+
+def shard_number(path: Path) -> int:
+    """Whose shard it is: the number that :func:`shard_path` put into the name."""
+    return int(path.stem.rpartition("_")[2])
 
 
 def find_shards(folder: Path) -> list[Path]:

@@ -22,7 +22,8 @@ from .run_config import RunConfig, RunError
 __all__ = ["Batch", "FrozenPart", "Report", "Task", "load_weights", "read_run_file", "read_weights"]
 
 Batch = dict[str, Tensor]
-Report = dict[str, float]
+Report = dict[str, Tensor]
+"""Figures of a batch, scalars; on the device until the curves are drawn, so that no step waits for them."""
 
 
 def read_weights(path: Path, part: Part | Literal["levels"]) -> dict[str, Tensor]:

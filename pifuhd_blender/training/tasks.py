@@ -62,11 +62,12 @@ class NormalTask(Task):
                 self.perceptual(ours * mask, theirs) for ours, theirs in sides
             )
         with torch.no_grad():
-            inside = mask[:, 0] > 0
-            report = {"loss": loss.item()}
+            inside = (mask[:, 0] > 0).float()
+            report = {"loss": loss.detach()}
             for name, ours in (("front", front), ("back", back)):
                 cosine = (ours * batch[name]).sum(1).clamp(-1, 1)
-                report[f"{name}_degrees"] = torch.rad2deg(torch.acos(cosine))[inside].mean().item()
+                degrees = torch.rad2deg(torch.acos(cosine)) * inside
+                report[f"{name}_degrees"] = degrees.sum() / inside.sum().clamp(min=1)
         return loss, report
 
 

@@ -24,8 +24,9 @@ from ..engine.held_model import COMPACT_WEIGHTS
 from ..engine.memory import is_out_of_memory
 from .curves import plot_curves
 from .dataset import SampleStream, SubjectSet
+from .device_people import DevicePeople
 from .processes import bfloat16_pays
-from .run_config import RunConfig, RunError
+from .run_config import RunConfig, RunError, StageConfig
 from .shard_file import ShardError
 from .task import load_weights, read_run_file
 from .tasks import Batch, Report, Task, build_task, read_weights
@@ -38,6 +39,7 @@ Weights = tuple[Tensor, ...] | list[Tensor]
 
 SAVE_EVERY = 120.0  # seconds
 LOWEST_RATE = 0.005  # of the highest
+DRAWN_AT_ONCE = 4  # batches
 STATE = ("module", "average", "optimiser", "samples", "elapsed")  # what a checkpoint holds
 
 
@@ -54,6 +56,8 @@ class Trainer:
     device : torch.device
     task : Task, optional
         What learns; by default the config's part of its model.
+    people : DevicePeople, optional
+        Those that an earlier run has on the device already; of use to a ``resident`` config alone.
 
     Raises
     ------
@@ -64,11 +68,20 @@ class Trainer:
     """
 
     def __init__(
-        self, config: RunConfig, folder: Path, data: Path, device: torch.device, task: Task | None = None
+        self,
+        config: RunConfig,
+        folder: Path,
+        data: Path,
+        device: torch.device,
+        task: Task | None = None,
+        people: DevicePeople | None = None,
     ) -> None:
         torch.manual_seed(config.seed)
         self.config, self.folder, self.device = config, folder, device
-        self.subjects = SubjectSet(data)
+        if config.resident:
+            self.subjects = people or DevicePeople(data, device, config.workers, config.seed)
+        else:
+            self.subjects = SubjectSet(data)
         if not len(self.subjects):
             raise ShardError(f"There are no people in {data}; make some with train.py data.")
         folder.mkdir(parents=True, exist_ok=True)
@@ -95,7 +108,7 @@ class Trainer:
         self.mixed = asked == "bfloat16" or (asked == "auto" and bfloat16_pays(device))
         self.samples, self.elapsed = 0, 0.0
         self._ticked = 0.0
-        self._reports: dict[str, list[float]] = defaultdict(list)
+        self._reports: dict[str, list[Tensor]] = defaultdict(list)
         self._steps = 0
         together = distributed.is_initialized()
         self.processes = distributed.get_world_size() if together else 1
@@ -154,16 +167,23 @@ class Trainer:
     def batches(self, number: int) -> Iterator[Batch]:
         """Endless batches of a stage, other ones wherever the run goes on."""
         stage = self.config.stages[number]
-        stream = SampleStream(
-            self.subjects,
-            stage.size,
-            self.task.points,
-            stage.zooms,
-            self.config.seed + self.samples + 7919 * self.rank,
-        )
+        seed = self.config.seed + self.samples + 7919 * self.rank
+        if isinstance(self.subjects, DevicePeople):
+            torch.manual_seed(seed)
+            return self._made_here(stage, self.subjects)
+        stream = SampleStream(self.subjects, stage.size, self.task.points, stage.zooms, seed)
         pinned = self.device.type == "cuda"
         workers = self.config.workers
         return _told(iter(DataLoader(stream, stage.batch, num_workers=workers, pin_memory=pinned)))
+
+    def _made_here(self, stage: StageConfig, people: DevicePeople) -> Iterator[Batch]:
+        """Batches of a device's people, several drawn at once: some hundred small steps each time."""
+        drawn = stage.batch * DRAWN_AT_ONCE
+        while True:
+            people.welcome()
+            samples = people.batch(drawn, stage.size, stage.zooms, self.task.points)
+            for chosen in torch.randperm(drawn, device=self.device).split(stage.batch):
+                yield {name: value[chosen] for name, value in samples.items()}
 
     def _share_gradients(self) -> None:
         """Let the run's clock go on; take the mean of all processes' gradients, norms' statistics and clocks.
@@ -239,7 +259,7 @@ class Trainer:
             self._log()
 
     def _log(self) -> None:
-        means = {name: sum(values) / len(values) for name, values in self._reports.items()}
+        means = {name: float(torch.stack(values).mean()) for name, values in self._reports.items()}
         self._reports.clear()
         row = {
             "minutes": self.elapsed / 60,

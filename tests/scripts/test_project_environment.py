@@ -224,7 +224,7 @@ def test_a_script_starts_again_where_this_python_won_t_do(
 ) -> None:
     folder = Path(sys.prefix) if inside else tmp_path
     started: list[list[str]] = []
-    monkeypatch.setattr(project_environment, "here_is_enough", lambda: enough)
+    monkeypatch.setattr(project_environment, "here_is_enough", lambda wanted: enough and wanted == level)
     monkeypatch.setattr(
         project_environment, "ensure_environment", lambda wanted: folder / "bin" / wanted
     )  # the interpreter's name tells what was asked for

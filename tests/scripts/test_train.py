@@ -169,7 +169,9 @@ def test_runs_in_turn_may_look_through_the_one_before(
     trained: list[str] = []
 
     class Pretended:
-        def __init__(self, _config: object, folder: Path, *_: object) -> None:
+        subjects: tuple[object, ...] = ()
+
+        def __init__(self, _config: object, folder: Path, *_: object, **__: object) -> None:
             trained.append(folder.name)
 
         def run(self) -> None:

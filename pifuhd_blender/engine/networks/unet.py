@@ -21,7 +21,11 @@ __all__ = ["DepthFilter", "FilterMaps", "JointNormalNet", "UNet"]
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions with batch norm and a (projected) shortcut; keeps height and width."""
+    """Two 3x3 convolutions with batch norm and a (projected) shortcut; keeps height and width.
+
+    It begins as its shortcut alone (Goyal et al. 2017, section 5.1), so that a block more than trained
+    weights have changes nothing of what they answer until it has learnt something.
+    """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -29,6 +33,7 @@ class ResidualBlock(nn.Module):
         self.norm1 = nn.BatchNorm2d(out_channels)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
         self.norm2 = nn.BatchNorm2d(out_channels)
+        nn.init.zeros_(self.norm2.weight)
         self.shortcut = (
             nn.Identity()
             if in_channels == out_channels

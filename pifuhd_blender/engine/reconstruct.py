@@ -13,6 +13,7 @@ import dataclasses
 import gc
 import threading
 import time
+import traceback
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,7 +145,11 @@ class Reconstructor:
             try:
                 return _Run(self.model, settings, effort, stages, asked).result(photo)
             except BaseException as error:
-                self.model.leave_all()  # a run that was cancelled holds the card's memory no longer
+                # A run that was stopped holds the card's memory no longer: neither in the frames that it was
+                # stopped in, which last as long as somebody looks at the error, nor in torch's store
+                traceback.clear_frames(error.__traceback__)
+                self.model.leave_all()
+                free_cached_memory(effort.device)
                 if (
                     not isinstance(error, RuntimeError)  # torch's for all that a card or driver cannot do
                     or effort.device == "cpu"

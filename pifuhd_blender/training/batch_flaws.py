@@ -140,7 +140,7 @@ def _smeared(colour: Tensor) -> Tensor:
     kernels = torch.where(between(0, 1, count, device) < 0.5, disc, line).float()
     kernels = (kernels / kernels.sum((2, 3), keepdim=True)).expand(-1, 3, -1, -1).flatten(0, 1)[:, None]
     padded = F.pad(colour, (most,) * 4, mode="reflect").flatten(0, 1)[None]  # (1, 3 count, ...)
-    with cudnn.flags(enabled=True, benchmark=False):  # no search for the fastest way: the count always differs
+    with cudnn.flags(enabled=True, benchmark=False):  # no search for the fastest way: counts differ
         return F.conv2d(padded, kernels, groups=3 * count).view_as(colour)
 
 

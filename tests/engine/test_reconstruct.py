@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from pifuhd_blender.engine.checkpoint import open_weights, save_weights
 from pifuhd_blender.engine.column_query import ColumnQuery
 from pifuhd_blender.engine.errors import Cancelled, EngineError, UnusableInput
 from pifuhd_blender.engine.matting import find_matte
-from pifuhd_blender.engine.model import MultiLevelPIFu
+from pifuhd_blender.engine.model import CoarseFeatures, MultiLevelPIFu
 from pifuhd_blender.engine.model_config import PARTS, ModelConfig, Part
 from pifuhd_blender.engine.photo import load_photo
 from pifuhd_blender.engine.reconstruct import Reconstructor
@@ -250,6 +251,33 @@ def test_after_a_stop_it_works_as_before(reconstructor: Reconstructor, photo: Pa
         reconstructor.reconstruct(photo, DRAFT, cancelled=lambda: True)
 
     assert reconstructor.reconstruct(photo, DRAFT).watertight
+
+
+@pytest.mark.usefixtures("body")
+def test_what_a_stopped_run_held_is_gone_before_the_card_gives_memory_back(
+    reconstructor: Reconstructor, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[weakref.ref[Tensor]] = []
+    alive: list[bool] = []
+    real = MultiLevelPIFu.coarse_features
+
+    def seen(model: MultiLevelPIFu, image: Tensor, *others: Tensor) -> CoarseFeatures:
+        held.append(weakref.ref(image))
+        return real(model, image, *others)
+
+    def given_back(_device: str) -> None:
+        if held:
+            alive.append(any(picture() is not None for picture in held))
+
+    monkeypatch.setattr(MultiLevelPIFu, "coarse_features", seen)
+    monkeypatch.setattr(module, "free_cached_memory", given_back)
+
+    with pytest.raises(Cancelled) as stopped:
+        reconstructor.reconstruct(photo, DRAFT, cancelled=lambda: bool(held))
+    reconstructor._thread.run(lambda _report, _asked: None)  # after what was left has ended
+
+    assert stopped.value  # somebody looks at the error
+    assert alive == [False]
 
 
 def test_memory_that_runs_out_ends_in_smaller_chunks_and_a_warning(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The flaws of a photo: exposure, uneven light, blur, few pixels, sharpening, noise, JPEG. NumPy and OpenCV.
+"""The flaws of a photo: marks, exposure, uneven light, blur, few pixels, noise, JPEG. NumPy and OpenCV.
 
 Those of its cut-out are in ``matte_flaws.py``.
 """
@@ -13,7 +13,32 @@ from numpy.typing import NDArray
 from .framing import Image
 from .matte_flaws import flawed_matte, random_map
 
-__all__ = ["imperfect_photo"]
+__all__ = ["MARKED_SHARE", "MARK_REACH", "MOST_MARKS", "imperfect_photo"]
+
+MARKED_SHARE, MOST_MARKS = 0.4, 6
+MARK_REACH = 0.004, 0.04  # half axes of a mark, as shares of the picture's side
+
+
+def _marked(colour: Image, alpha: Image, rng: np.random.Generator) -> Image:
+    """Patches of any colour on the person, from a button to a print in size, many of them white or black.
+
+    Teeth of a smile, beards, badges, prints, straps: the data has none of them, and without these patches a
+    net takes what it has never seen on a person for a change of shape.
+    """
+    places = np.argwhere(alpha[..., 0] > 0.5)
+    if not len(places):
+        return colour
+    size = colour.shape[0]
+    low, high = np.log(np.array(MARK_REACH) * size)
+    for row, column in places[rng.integers(0, len(places), rng.integers(1, MOST_MARKS + 1))]:
+        axes = np.exp(rng.uniform(low, high, 2)).round().astype(int)
+        mark = np.zeros((size, size), np.float32)
+        cv2.ellipse(mark, (int(column), int(row)), axes.tolist(), rng.uniform(0, 180), 0, 360, 1.0, -1)
+        tone = rng.random(3).astype(np.float32)
+        tone = np.where(rng.random() < 0.5, tone, np.float32(rng.random() < 0.6) * 0.9 + 0.05 * tone)
+        share = mark[..., None] * np.float32(rng.uniform(0.4, 1))
+        colour = colour + (tone - colour) * share
+    return colour
 
 
 def _recolour(colour: Image, rng: np.random.Generator) -> Image:
@@ -86,6 +111,8 @@ def imperfect_photo(
     """
     alpha = premultiplied[..., 3:]
     colour = premultiplied[..., :3] / np.maximum(alpha, 0.02)
+    if rng.random() < MARKED_SHARE:
+        colour = _marked(colour, alpha, rng)
     if rng.random() < 0.25:
         colour = _unevenly_lit(colour, rng)
     colour, alpha = flawed_matte(_recolour(colour, rng), alpha, rng)

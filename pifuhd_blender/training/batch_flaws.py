@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.backends import cudnn
 from torch.nn import functional as F
 
+from .augment import MARK_REACH, MARKED_SHARE, MOST_MARKS
 from .batch_matte_flaws import (
     between,
     draw_groups,
@@ -72,14 +73,17 @@ def imperfect_photos(premultiplied: Tensor) -> tuple[Tensor, Tensor]:
 def _photographed(premultiplied: Tensor) -> tuple[Tensor, Tensor]:
     alpha = premultiplied[:, 3:]
     colour = premultiplied[:, :3] / alpha.clamp(min=0.02)
-    (uneven,), (few, soft, sharp, moved), (grainy,), (stored,) = draw_groups(
+    (marked,), (uneven,), (few, soft, sharp, moved), (grainy,), (stored,) = draw_groups(
         len(alpha),
         alpha.device,
+        [MARKED_SHARE],
         [0.25],
         [0.2, 0.8 * 0.3 * 0.5, 0.8 * 0.7 * 0.25, 0.8 * 0.3 * 0.5],
         [0.4],
         [0.4],
     )
+    if len(marked):
+        colour = colour.index_copy(0, marked, _marked(colour[marked], alpha[marked]))
     spoil(colour, uneven, _unevenly_lit)
     colour, alpha = flawed_mattes(_recoloured(colour), alpha)
     through_lens = partial(_softened_or_sharpened, few=len(few), soft=len(soft))
@@ -101,6 +105,34 @@ def _unevenly_lit(colour: Tensor) -> Tensor:
     shadow = 1 - edge * between(0.3, 0.7, count, device)
     smooth = (field * between(0.1, 0.5, count, device)).exp_()
     return colour * torch.where(between(0, 1, count, device) < 0.4, shadow, smooth)
+
+
+def _marked(colour: Tensor, alpha: Tensor) -> Tensor:
+    """Patches of any colour on the people, as ``augment.py`` has them: what the data's people never wear."""
+    count, size, device = len(colour), colour.shape[-1], colour.device
+    lots = torch.rand((count, MOST_MARKS, size * size), device=device) * (alpha.flatten(2) > 0.5)
+    found, places = lots.max(2)  # the highest lot is a random place of the person
+    drawn = torch.arange(MOST_MARKS, device=device) < torch.randint(
+        1, MOST_MARKS + 1, (count, 1), device=device
+    )
+    low, high = (math.log(reach * size) for reach in MARK_REACH)
+    axes = torch.empty((2, count, MOST_MARKS, 1, 1), device=device).uniform_(low, high).exp_()
+    axes = axes.round_().add_(0.5)  # as cv2.ellipse fills pixels whose middles are on its line
+    angle = torch.empty((count, MOST_MARKS, 1, 1), device=device).uniform_(0, math.pi)
+    cosine, sine = angle.cos(), angle.sin()
+    pixel = torch.arange(size, device=device).float()
+    across = pixel - (places % size)[..., None, None]  # (count, MOST_MARKS, 1, N)
+    down = (pixel - (places // size)[..., None, None]).mT
+    along, beside = (cosine * across + sine * down) / axes[0], (cosine * down - sine * across) / axes[1]
+    within = along.square() + beside.square() <= 1
+    share = (within & (drawn & (found > 0))[..., None, None]).float()
+    share = share * torch.empty((count, MOST_MARKS, 1, 1), device=device).uniform_(0.4, 1)
+    tone = torch.rand((count, MOST_MARKS, 3, 1, 1), device=device)
+    any_colour, white = torch.rand((2, count, MOST_MARKS, 1, 1, 1), device=device).unbind()
+    tone = torch.where(any_colour < 0.5, tone, (white < 0.6).float() * 0.9 + 0.05 * tone)
+    for k in range(MOST_MARKS):
+        colour = torch.lerp(colour, tone[:, k].expand_as(colour), share[:, k : k + 1])
+    return colour
 
 
 def _recoloured(colour: Tensor) -> Tensor:

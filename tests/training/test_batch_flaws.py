@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from pifuhd_blender.training import augment
 from pifuhd_blender.training.augment import imperfect_photo
-from pifuhd_blender.training.batch_flaws import _photographed, imperfect_photos, through_jpeg
+from pifuhd_blender.training.batch_flaws import _marked, _photographed, imperfect_photos, through_jpeg
 from pifuhd_blender.training.batch_matte_flaws import (
     _closed,
     _enlargements,
@@ -27,10 +28,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def premultiplied() -> Tensor:
-    """(4, SIZE, SIZE): a trunk with two legs and the gap between them, in stripes.
-
-    Red is as blue, since the NumPy code's JPEG has them swapped.
-    """
+    """(4, SIZE, SIZE): a trunk with two legs and the gap between them, in stripes."""
     matte = np.zeros((SIZE, SIZE), np.float32)
     cv2.rectangle(matte, (25, 10), (39, 35), 1.0, -1)
     cv2.rectangle(matte, (25, 35), (30, 55), 1.0, -1)
@@ -73,6 +71,20 @@ def test_what_surrounds_the_person_is_grey(premultiplied: Tensor) -> None:
     assert outside.float().mean() > 0.5
     assert (colour[outside] == 0.5).all()
     assert (colour[~outside] != 0.5).float().mean() > 0.9
+
+
+def test_marks_change_colours_on_the_person_alone(premultiplied: Tensor) -> None:
+    torch.manual_seed(0)
+    count, rng = 300, np.random.default_rng(0)
+    colour, alpha = premultiplied.expand(count, -1, -1, -1).split((3, 1), 1)
+    changed = (_marked(colour, alpha) - colour).abs().mean(1)
+    picture = premultiplied.permute(1, 2, 0).numpy()
+    plain, matte = picture[..., :3], picture[..., 3:]
+    single = [np.abs(augment._marked(plain, matte, rng) - plain).mean() for _ in range(count)]
+    assert changed.sum((1, 2)).min() > 0
+    assert changed[(alpha == 0)[:, 0]].mean() < changed.mean()
+    assert changed.mean() == pytest.approx(float(np.mean(single)), rel=0.35)
+    assert torch.equal(_marked(colour, torch.zeros_like(alpha)), colour)
 
 
 def test_flaws_are_as_often_and_as_bad_as_in_single_pictures(premultiplied: Tensor) -> None:

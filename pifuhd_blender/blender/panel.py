@@ -164,7 +164,11 @@ def _draw_options(layout: bpy.types.UILayout, settings: PIFUHD_PG_settings) -> N
     body.prop(settings, "place")
     body.prop(settings, "matte")
     body.prop(settings, "smoothing")
-    body.prop(settings, "relief")
+    row = body.row(heading="Relief")
+    row.prop(settings, "set_relief", text="")
+    sub = row.row()
+    sub.active = settings.set_relief
+    sub.prop(settings, "relief", text="")
     body.prop(settings, "normal_maps", text="Normal Maps")
 
 

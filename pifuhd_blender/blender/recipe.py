@@ -21,6 +21,8 @@ def notes_of(settings: PIFUHD_PG_settings) -> dict[str, Any]:
     chosen = engine_settings(settings)
     chosen["face_budget"] = chosen["face_budget"] or 0  # a custom property can't be None
     chosen["box"] = chosen["box"] or [0, 0, 0, 0]
+    if chosen["relief"] is None:
+        del chosen["relief"]  # as suits the model
     model = settings.model.lower()
     return {
         "picture": picture_path(settings),
@@ -50,6 +52,7 @@ def recall(thing: bpy.types.Object, settings: PIFUHD_PG_settings) -> None:
     qualities = {resolution: quality for quality, resolution in QUALITIES.items()}
     settings.quality = qualities.get(notes.get("resolution", 0), settings.quality)
     settings.height_m = float(notes.get("height_m", settings.height_m))
+    settings.set_relief = "relief" in notes
     settings.relief = float(notes.get("relief", settings.relief))
     settings.smoothing = int(notes.get("smoothing", settings.smoothing))
     box = list(notes.get("box") or ())

@@ -139,6 +139,12 @@ class PIFUHD_PG_settings(bpy.types.PropertyGroup):
         max=50,
         soft_max=10,
     )
+    set_relief: BoolProperty(
+        name="Set the Relief",
+        description="Say how far the surface follows the normals seen in the picture, instead of as far as "
+        "suits the model",
+        default=False,
+    )
     relief: FloatProperty(
         name="Relief",
         description="How far the surface follows the normals seen in the picture; 0 leaves it as it is",
@@ -176,6 +182,6 @@ def engine_settings(settings: PIFUHD_PG_settings) -> dict[str, Any]:
         "box": list(settings.area) if settings.area[2] and settings.area[3] else None,
         "unseen": settings.unseen.lower(),
         "smoothing": int(settings.smoothing),
-        "relief": round(float(settings.relief), 4),
+        "relief": round(float(settings.relief), 4) if settings.set_relief else None,
         "face_budget": int(settings.face_budget) if settings.limit_faces else None,
     }

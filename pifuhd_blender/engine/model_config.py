@@ -113,6 +113,8 @@ class ModelConfig:
     ``depth_margin`` (box units) nothing farther than that before the front or behind the back depth map is
     occupied: where the MLP is in doubt it would otherwise fill a column with sheets. With a ``depth_core`` as
     large a share of what lies between the maps is occupied inside the matte: so that no limb is lost.
+    ``relief`` is how far a mesh follows the normals unless the user says otherwise: 0 where the levels carry
+    the detail by themselves.
     """
 
     name: str
@@ -125,6 +127,7 @@ class ModelConfig:
     depth_scale: float
     depth_margin: float | None = None
     depth_core: float | None = None
+    relief: float = 1.0
 
     def to_json(self) -> str:
         """One line of JSON that :meth:`from_json` reads back to an equal config."""
@@ -144,6 +147,8 @@ class ModelConfig:
             plain["normals"] = _NORMALS[plain["normals"]["kind"]](**_tuples(plain["normals"]))
             plain["coarse"] = _level(plain["coarse"])
             plain["fine"] = _level(plain["fine"]) if plain["fine"] else None
+            # Files that were written before configs said so
+            plain.setdefault("relief", 0.0 if plain["name"] == "official" else 1.0)
             return ModelConfig(**plain)
         except (ValueError, KeyError, TypeError) as error:
             message = f"The model file describes itself in a way this version does not understand ({error})."
@@ -187,6 +192,7 @@ _OFFICIAL = ModelConfig(
     padding="zeros",
     depth="linear",
     depth_scale=1.28,  # loadSize // 2 / z_size = 256 / 200
+    relief=0.0,
 )
 
 _COMPACT = ModelConfig(

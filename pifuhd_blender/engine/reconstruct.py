@@ -203,13 +203,15 @@ class _Run:
         free_cached_memory(self.effort.device)
         with self._stage("mesh", "Cleaning the mesh"):
             mesh = cleanup.clean(Mesh(surface.vertices, surface.faces), self.settings.smoothing, self._poll)
+        asked = self.settings.relief
+        relief = model.config.relief if asked is None else asked
         with self._stage("relief", "Carving the relief") as progress:
             mesh = add_relief(
                 mesh,
                 front,
                 back,
                 subject.matte_512,
-                self.settings.relief,
+                relief,
                 progress=progress,
                 cancelled=self.asked,
             )

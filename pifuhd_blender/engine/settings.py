@@ -44,8 +44,9 @@ class Settings:
         What the side that the photo does not show gets: the colours of the side it shows, or one colour.
     smoothing : int
         Rounds of smoothing, at most 100; 0 leaves the surface as it came out.
-    relief : float
-        How far the surface follows the predicted normals, from 0, not at all, over 1, as they say, to 2.
+    relief : float or None
+        How far the surface follows the predicted normals, from 0, not at all, over 1, as they say, to 2; None
+        is as suits the model.
     face_budget : int or None
         Most faces of the mesh; None keeps all.
     """
@@ -57,7 +58,7 @@ class Settings:
     colours: bool = True
     unseen: Unseen = "mirror"
     smoothing: int = 3
-    relief: float = 1.0
+    relief: float | None = None
     face_budget: int | None = None
 
     def __post_init__(self) -> None:
@@ -81,7 +82,7 @@ class Settings:
             raise UnusableInput("The box is empty; its width and height must be at least 1 pixel.")
         if not 0 <= self.smoothing <= MOST_SMOOTHING:
             raise UnusableInput(f"The smoothing is {self.smoothing}; it must be from 0 to {MOST_SMOOTHING}.")
-        if not 0 <= self.relief <= 2:
+        if self.relief is not None and not 0 <= self.relief <= 2:
             raise UnusableInput(f"The relief is {self.relief}; it must be from 0 to 2.")
         if self.face_budget is not None and self.face_budget < 100:
             raise UnusableInput(f"A face budget of {self.face_budget} leaves no person; give at least 100.")

@@ -88,8 +88,8 @@ def photo_parser(
     add("--unseen", choices=("mirror", "flat"), default="mirror", help=unseen)
     smoothing = "0 leaves the surface as it is (%(default)s)"
     add("--smoothing", type=int, default=3, metavar="ROUNDS", help=smoothing)
-    relief = "how far the mesh follows the predicted normals, 0 (not at all) to 2 (%(default)s)"
-    add("--relief", type=float, default=1.0, metavar="STRENGTH", help=relief)
+    relief = "how far the mesh follows the predicted normals, 0 (not at all) to 2 (as suits the model)"
+    add("--relief", type=float, metavar="STRENGTH", help=relief)
     add("--faces", type=int, metavar="N", help="most faces of a mesh")
     preview = "also a picture: the mesh from front, side and back beside photo and normal maps"
     add("--preview", type=Path, metavar="FILE.png", help=preview)

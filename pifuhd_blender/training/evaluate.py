@@ -202,7 +202,7 @@ def evaluate_people(
         A shard is damaged, or its person is no held-out one.
     """
     subjects = SubjectSet(data, limit=people)
-    strength = Settings().relief if relief is None else relief
+    strength = model.config.relief if relief is None else relief
     for number in range(first, len(subjects)):
         person = _Person(number, subjects.shard(number))
         for k, view in enumerate(person.shard.views):

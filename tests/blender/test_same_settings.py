@@ -39,7 +39,7 @@ def test_the_panel_s_names_are_the_engine_s() -> None:
 
     # As tests/blender/in_bpy/test_settings.py finds them in Blender
     names = ("resolution", "height_m", "matte", "unseen", "smoothing", "relief", "face_budget", "box")
-    assert [getattr(defaults, name) for name in names] == [256, 1.75, "auto", "mirror", 3, 1.0, None, None]
+    assert [getattr(defaults, name) for name in names] == [256, 1.75, "auto", "mirror", 3, None, None, None]
 
 
 def test_the_endings_offered_are_of_formats_that_are_read() -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import pytest
 
@@ -20,6 +21,15 @@ def test_json_round_trip_gives_an_equal_config(config: ModelConfig) -> None:
 def test_a_missing_fine_level_survives_too() -> None:
     config = dataclasses.replace(CONFIGS["compact"], fine=None)
     assert ModelConfig.from_json(config.to_json()) == config
+
+
+@pytest.mark.parametrize(("name", "relief"), [("compact", 1.0), ("official", 0.0)])
+def test_files_from_before_there_was_a_choice_have_the_relief_that_suits_them(
+    name: str, relief: float
+) -> None:
+    old = json.loads(CONFIGS[name].to_json())
+    del old["relief"]
+    assert ModelConfig.from_json(json.dumps(old)).relief == relief
 
 
 @pytest.mark.parametrize(

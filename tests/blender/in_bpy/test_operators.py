@@ -255,15 +255,17 @@ def test_a_file_with_unsaved_changes_keeps_them(photo, drive, tmp_path):
 def test_reconstruct_again_reads_the_notes(photo):
     settings = choose(photo(), quality="STANDARD")
     settings.height_m, settings.unseen, settings.limit_faces, settings.face_budget = 1.6, "FLAT", True, 9000
+    settings.set_relief, settings.relief = True, 0.5
     bpy.ops.pifuhd.reconstruct()
     settings.picture, settings.quality, settings.height_m = "", "DRAFT", 2.0
-    settings.unseen, settings.limit_faces = "MIRROR", False
+    settings.unseen, settings.limit_faces, settings.set_relief, settings.relief = "MIRROR", False, False, 1
 
     assert bpy.ops.pifuhd.reconstruct_again() == {"FINISHED"}
 
     assert settings.quality == "STANDARD"
     assert settings.height_m == pytest.approx(1.6)
     assert (settings.unseen, settings.limit_faces, settings.face_budget) == ("FLAT", True, 9000)
+    assert (settings.set_relief, settings.relief) == (True, 0.5)
     assert len(bpy.data.objects) == 2
 
 

@@ -17,7 +17,7 @@ def test_the_defaults_are_the_engine_s(addon):
         "matte": "auto",
         "unseen": "mirror",
         "smoothing": 3,
-        "relief": 1.0,
+        "relief": None,
         "face_budget": None,
         "box": None,
     }
@@ -27,7 +27,7 @@ def test_every_choice_reaches_the_engine(addon):
     settings = bpy.context.scene.pifuhd
     settings.quality, settings.height_m, settings.matte = "ULTRA", 1.2, "NONE"
     settings.unseen, settings.smoothing, settings.limit_faces, settings.face_budget = "FLAT", 0, True, 5000
-    settings.relief, settings.area = 0.5, (10, 20, 30, 40)
+    settings.set_relief, settings.relief, settings.area = True, 0.5, (10, 20, 30, 40)
 
     assert addon.module("settings").engine_settings(settings) == {
         "resolution": 1024,

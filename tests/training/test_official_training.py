@@ -18,6 +18,7 @@ from torch.utils.data import default_collate
 
 from pifuhd_blender.engine.model_config import CONFIGS, Pix2PixHDConfig
 from pifuhd_blender.training import level_tasks, tasks
+from pifuhd_blender.training.dataset import SubjectSet
 from pifuhd_blender.training.run_config import RunConfig
 from pifuhd_blender.training.tasks import read_weights
 from pifuhd_blender.training.trainer import Trainer
@@ -42,7 +43,8 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
         shipped = RunConfig.read(CONFIG_FOLDER / f"{name}.json")
         config = replace(shipped, points=200, warm_up=1, log_every=1, **changed)
         trainer = Trainer(config, tmp_path / "runs" / name, tmp_path / "data", CPU)
-        sample = trainer.subjects.sample(0, 0, size, np.random.default_rng(0), trainer.task.points)
+        subjects = SubjectSet(tmp_path / "data")
+        sample = subjects.sample(0, 0, size, np.random.default_rng(0), trainer.task.points)
         before = {key: value.clone() for key, value in trainer.task.module.state_dict().items()}
         losses = [trainer._step(default_collate([sample])) for _ in range(3)]
         assert all(np.isfinite(list(report.values())).all() for report in losses)

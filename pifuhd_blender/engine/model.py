@@ -136,10 +136,14 @@ class MultiLevelPIFu(PartedModel):
             with self._convolving("coarse"):
                 return CoarseFeatures(level.filter(torch.cat([image, front, back], 1))[-1].float())
         x = torch.cat([image, matte, front, back], 1)  # (B, 10, S, S)
-        maps = CoarseFeatures(*level.filter(_pool(x, config.input_size)))
+        x = _pool(x, config.input_size)
+        maps = CoarseFeatures(*level.filter(x))
         if maps.depth is None or level.training:  # training sees what the net says
             return maps
-        depth = thick_enough(maps.depth, matte)
+        depth = maps.depth
+        if self.config.depth_mirrored:
+            depth = (depth + level.filter(_in_the_mirror(x)).depth.flip(3)) / 2
+        depth = thick_enough(depth, matte)
         if self.config.depth_core is not None:
             depth = torch.cat([depth, sure_core(depth, matte, self.config.depth_core)], 1)
         return maps._replace(depth=depth)
@@ -283,6 +287,12 @@ class MultiLevelPIFu(PartedModel):
 def _pool(x: Tensor, size: int) -> Tensor:
     """Shrink to ``size`` by area; a smaller or equal map stays as it is (training feeds such)."""
     return x if x.shape[-1] <= size else area_mean(x, size, size)
+
+
+def _in_the_mirror(x: Tensor) -> Tensor:
+    """Picture, matte and both normal maps (B, 10, H, W) of the same person seen in a mirror."""
+    x = x.flip(3)
+    return torch.cat([x[:, :4], -x[:, 4:5], x[:, 5:7], -x[:, 7:8], x[:, 8:]], 1)
 
 
 def _enlarge(x: Tensor, size: int, *, align_corners: bool) -> Tensor:

@@ -194,6 +194,26 @@ def test_every_weight_of_the_compact_model_gets_a_gradient(narrow: MultiLevelPIF
     assert without == []
 
 
+@pytest.mark.parametrize("mirrored", [True, False])
+def test_depth_seen_in_the_mirror_too_is_that_of_the_mirrored_person(*, mirrored: bool) -> None:
+    torch.manual_seed(1)
+    model = MultiLevelPIFu(dataclasses.replace(NARROW, depth_mirrored=mirrored)).eval()
+    image, matte = narrow_inputs(64)
+    front, back = model.normals(image, matte)
+    turn = torch.tensor([-1.0, 1, 1])[:, None, None]
+
+    def depth(*maps: Tensor) -> Tensor:
+        found = model.coarse_features(*maps).depth
+        assert found is not None
+        return found
+
+    with torch.inference_mode():
+        straight = depth(image, matte, front, back)
+        other = depth(image.flip(3), matte.flip(3), front.flip(3) * turn, back.flip(3) * turn)
+    same = (straight - other.flip(3)).abs().max() < 1e-6
+    assert same == mirrored
+
+
 def test_a_config_without_fine_level_has_none(narrow: MultiLevelPIFu) -> None:
     model = MultiLevelPIFu(dataclasses.replace(NARROW, fine=None))
     assert set(model.parts) == {"normals", "coarse"}

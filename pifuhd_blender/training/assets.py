@@ -9,7 +9,7 @@ Layout of the folder::
     poses/makehuman_poses.npz    poses as axis angles
     hdri/sh.npz                  lights as second-order spherical harmonics
 
-Reads files, keeps them; NumPy and Pillow only.
+Reads files, keeps them; NumPy and Pillow, and for one question embree.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from .cavities import enclosed_faces
 from .geometry import Faces, Points
 
 PLAIN_TEXTURE = "plain"  # no file: a light grey that a look tints
@@ -162,6 +163,14 @@ class Body:
         flat = self._mean + (coefficients * self._step).astype(np.float32) @ self._basis
         split = BASE_VERTICES * 3
         return flat[:split].reshape(-1, 3).astype(np.float64), flat[split:].reshape(-1, 3).astype(np.float64)
+
+    @cached_property
+    def enclosed(self) -> NDArray[np.bool_]:
+        """(m,), whether a triangle lies in the mouth or an eye socket, where nobody looks."""
+        rest, _ = self.shape({}, held_out=False)
+        found = np.zeros(len(self.triangles), bool)
+        found[self.is_skin] = enclosed_faces(rest, self.triangles[self.is_skin])
+        return found
 
     def bone_matrices(self, heads: Points, rotations: dict[str, Points]) -> Points:
         """Skinning matrices of a pose.

@@ -265,7 +265,8 @@ def dress(pack: AssetPack, person: Person, rng: np.random.Generator, *, drape_ch
         pack.skins[person.skin],
     )
     inset = posed - vertex_normals(posed, body.triangles) * (hidden * HIDDEN_BODY_INSET)[:, None]
-    solids = [(inset, body.triangles)]
+    # The held-out people's mouths stay open, as the set was first made
+    solids = [(inset, body.triangles[~body.enclosed] if varied else body.triangles)]
     solids += [
         (piece.vertices, piece.faces)
         for piece in worn

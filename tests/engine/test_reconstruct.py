@@ -11,9 +11,7 @@ import hashlib
 import threading
 import time
 import weakref
-from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import pytest
@@ -29,7 +27,6 @@ from pifuhd_blender.engine.checkpoint import open_weights, save_weights
 from pifuhd_blender.engine.column_query import ColumnQuery
 from pifuhd_blender.engine.errors import Cancelled, EngineError, UnusableInput
 from pifuhd_blender.engine.matting import find_matte
-from pifuhd_blender.engine.mesh import Mesh
 from pifuhd_blender.engine.model import CoarseFeatures, MultiLevelPIFu
 from pifuhd_blender.engine.model_config import PARTS, ModelConfig, Part
 from pifuhd_blender.engine.photo import load_photo
@@ -319,23 +316,6 @@ def test_a_card_that_fails_is_a_sentence(
         EngineError, match=r"graphics card failed \(CUDA error: no kernel image is available\)"
     ):
         reconstructor.reconstruct(photo, DRAFT)
-
-
-@pytest.mark.parametrize(("asked", "carved"), [(None, 0.25), (0.0, 0.0), (2.0, 2.0)])
-@pytest.mark.usefixtures("body")
-def test_the_relief_is_the_model_s_unless_it_is_asked_for(
-    photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: float | None, carved: float
-) -> None:
-    path = write_model(tmp_path / "model.safetensors", replace(NARROW, relief=0.25), fine=False)
-    strengths: list[float] = []
-
-    def carve(mesh: Mesh, *maps: object, **_: object) -> Mesh:
-        strengths.append(cast("float", maps[-1]))
-        return mesh
-
-    monkeypatch.setattr(module, "add_relief", carve)
-    Reconstructor(path, "cpu").reconstruct(photo, Settings(resolution=128, relief=asked))
-    assert strengths == [carved]
 
 
 @pytest.mark.usefixtures("body")

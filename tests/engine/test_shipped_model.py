@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pifuhd_blender.engine import reconstruct
 from pifuhd_blender.engine.held_model import COMPACT_WEIGHTS
-from pifuhd_blender.engine.mesh import volume
+from pifuhd_blender.engine.mesh import Mesh, volume
 from pifuhd_blender.engine.rasterise import rasterise
 from pifuhd_blender.engine.reconstruct import Reconstructor
 from pifuhd_blender.engine.result import Result
@@ -75,3 +76,20 @@ def test_from_the_front_the_mesh_covers_the_person(result: Result, person: NDArr
     seen = silhouette(result, person)
 
     assert (seen & person).sum() / (seen | person).sum() > 0.9
+
+
+@pytest.mark.parametrize(("asked", "carved"), [(None, 1.0), (0.25, 0.25)])
+def test_the_relief_is_the_models_own_unless_it_is_asked_for(
+    asked: float | None, carved: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strengths: list[object] = []
+
+    def carve(mesh: Mesh, *maps: object, **_: object) -> Mesh:
+        strengths.append(maps[-1])
+        return mesh
+
+    monkeypatch.setattr(reconstruct, "add_relief", carve)
+    settings = Settings(resolution=128, relief=asked, colours=False)
+    Reconstructor("compact", "cpu").reconstruct(SAMPLE, settings)
+
+    assert strengths == [carved]

@@ -134,7 +134,7 @@ class PointTask(Task):
         loss = torch.stack(losses).mean()
         report = {"entropy": losses[-1].detach(), "iou": _agreement(logits[-1].detach(), batch)}
         depth = stacks[-1].depth
-        if depth is None:
+        if depth is None or not depth.requires_grad:  # there are no maps, or the filter does not learn
             return loss, report
         true, weight = (F.interpolate(batch[n], depth.shape[-2:]) for n in ("depth", "depth_weight"))
         off = depth_loss(depth.float(), true, weight)

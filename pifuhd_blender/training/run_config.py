@@ -97,6 +97,9 @@ class RunConfig:
         from its own training they are better than for strangers, and a later part must not rely on that.
     start : str
         ``weights.pt`` or ``.safetensors`` to begin from, likewise; "compact" is the one that ships.
+    only : str
+        Beginning of the names of those weights that learn, such as "mlp"; the others stay as the run's start
+        has them, and the part works as it does in a reconstruction. "" lets all of them learn.
     perceptual : str
         VGG19 state dict of the user's for L_VGG; "" leaves that loss out.
     precision : str
@@ -132,6 +135,7 @@ class RunConfig:
     predicted_normals: tuple[float, float] = (0.3, 1.0)
     normal_tilt: float = 0.0
     start: str = ""
+    only: str = ""
     perceptual: str = ""
     perceptual_weight: float = 0.2
     precision: RunPrecision = "auto"

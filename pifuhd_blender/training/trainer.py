@@ -95,10 +95,17 @@ class Trainer:
             if fresh := load_weights(module, read_weights(start, config.part), start):
                 log.warning("the run's start has no %s: they begin fresh", ", ".join(fresh))
         module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  torch's types forget it
-        module.train()
+        module.train(not config.only)  # the rest of a part that learns in part is as it will be used
+        for name, weight in module.named_parameters():
+            weight.requires_grad_(name.startswith(config.only))
+        learning = [weight for weight in module.parameters() if weight.requires_grad]
+        if not learning:
+            raise RunError(
+                f"No weights of the part {config.part} begin with '{config.only}'; correct 'only'."
+            )
         self.average = AveragedModel(module, multi_avg_fn=self._follow, use_buffers=True)
         self.optimiser = torch.optim.AdamW(
-            module.parameters(),
+            learning,
             config.learning_rate,
             betas=(0.9, 0.98),
             weight_decay=config.weight_decay,

@@ -123,6 +123,22 @@ def test_compact_begins_with_the_weights_that_ship(
     assert RunConfig.read(tmp_path / "runs" / part / "run.json") == config
 
 
+def test_a_part_may_learn_in_part(data: Path, tmp_path: Path) -> None:
+    config = RunConfig(
+        "coarse", 1, (StageConfig(1.0, 64, 2),), samples=4, warm_up=1, points=50, window=0.5,
+        input_normals="true", start="compact", only="mlp",
+    )  # fmt: skip
+    trainer = Trainer(config, tmp_path / "runs" / "coarse", data, CPU)
+    before = {name: value.clone() for name, value in trainer.task.module.state_dict().items()}
+    trainer.run()
+    changed = {
+        name for name, value in trainer.task.module.state_dict().items() if not value.equal(before[name])
+    }
+    assert changed == {name for name in before if name.startswith("mlp.")}
+    with pytest.raises(RunError, match="begin with 'lmp'"):
+        Trainer(replace(config, only="lmp"), tmp_path / "runs" / "other", data, CPU)
+
+
 def test_nobody_to_learn_from_is_a_sentence_and_no_folder(tmp_path: Path) -> None:
     with pytest.raises(ShardError, match=r"no people in .*train\.py data"):
         Trainer(QUICK, tmp_path / "runs" / "normals", tmp_path, CPU)

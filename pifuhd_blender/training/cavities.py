@@ -44,4 +44,4 @@ def enclosed_faces(vertices: Points, faces: Faces) -> NDArray[np.bool_]:
     blocked = mesh.ray.intersects_any(origins, ways.reshape(-1, 3)).reshape(len(used), RAYS)
     enclosed = np.zeros(len(vertices), bool)
     enclosed[used] = blocked.mean(1) >= 1 - MOST_FREE
-    return enclosed[faces].all(1)
+    return np.asarray(enclosed[faces].all(1), np.bool_)

@@ -64,7 +64,7 @@ def _minutes(text: str) -> float:
 def main() -> int:
     """Run the rows; 0 when all are finished, 2 when what was given is no good."""
     arguments = _parser().parse_args()
-    if (status := start_again(__file__, "develop")) is not None:
+    if (status := start_again(__file__, "train")) is not None:
         return status
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     from pifuhd_blender.engine.errors import EngineError

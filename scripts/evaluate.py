@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Evaluate; 0 when all people were measured, 2 when the model or the people are no good."""
     arguments = _parser().parse_args()
-    if (status := start_again(__file__, "develop")) is not None:
+    if (status := start_again(__file__, "train")) is not None:
         return status
     from pifuhd_blender.engine.errors import EngineError
     from pifuhd_blender.training.shard_file import ShardError

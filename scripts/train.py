@@ -75,7 +75,8 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=0.0,
         metavar="LOGITS",
-        help="take so much off the answers; 0.25 suits a run of the compact model with a balanced loss",
+        help="take so much off the answers: 0.25 suits a run with a balanced loss; --lower=-0.4 raises them, "
+        "as in the weights that ship",
     )
     export.add_argument("-o", "--out", type=Path, required=True)
     return parser

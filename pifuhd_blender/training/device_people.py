@@ -197,7 +197,7 @@ def _round_randomly(number: float) -> int:
 
 
 def _depth_target(depth: Tensor, away: Tensor, framings: Framings, size: int) -> dict[str, Tensor]:
-    """Depth (B, 2, D, D) and its weight in the new framing; see :func:`.dataset.depth_target`."""
+    """Depth (B, 2, D, D) and what it counts in the new framing, as ``dataset.py`` has them for one sample."""
     far = away[:, None].float()
     weight = (far == 0).float() + RIM_WEIGHT * ((far > 0) & (far <= RIM)).float()
     warped = framings.warp(torch.cat([depth, weight], 1), size, nearest=True)

@@ -177,7 +177,7 @@ class Trainer:
         seed = self.config.seed + self.samples + 7919 * self.rank
         if isinstance(self.subjects, DevicePeople):
             torch.manual_seed(seed)
-            return self._made_here(stage, self.subjects)
+            return _told(self._made_here(stage, self.subjects))
         stream = SampleStream(self.subjects, stage.size, self.task.points, stage.zooms, seed)
         pinned = self.device.type == "cuda"
         workers = self.config.workers

@@ -215,6 +215,7 @@ def _stand_in(path: Path, body: str) -> Path:
     [
         ("run", True, False, False),  # any Python that has what the engine needs
         ("run", False, False, True),
+        ("train", True, False, False),  # such as a cluster's own
         ("develop", True, False, True),
         ("develop", True, True, False),
     ],

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -121,6 +122,27 @@ def test_compact_begins_with_the_weights_that_ship(
         assert all(torch.equal(seen[name], value) for name, value in shipped.state("normals").items())
     # The folder of the run says the word as it was said, so that it means the same elsewhere
     assert RunConfig.read(tmp_path / "runs" / part / "run.json") == config
+
+
+@pytest.mark.slow
+def test_it_learns_from_people_on_the_device_and_tells_of_a_damaged_one(data: Path, tmp_path: Path) -> None:
+    trainer = Trainer(replace(QUICK, resident=True, log_every=1), tmp_path / "runs" / "normals", data, CPU)
+    before = [weight.clone() for weight in trainer.task.module.parameters()]
+    batches = trainer.batches(0)
+    trainer.start_clock()
+    trainer.learn(next(batches))
+    assert not all(map(torch.equal, trainer.task.module.parameters(), before))
+    (data / "subject_000001.npz").write_bytes(b"no shard")
+
+    def go_on() -> None:
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            next(batches)
+
+    with pytest.raises(ShardError) as raised:
+        go_on()
+    assert str(raised.value).startswith("The shard ")  # without the traceback of the process that read it
+    assert "subject_000001.npz is damaged" in str(raised.value)
 
 
 def test_a_part_may_learn_in_part(data: Path, tmp_path: Path) -> None:

@@ -3,15 +3,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from .geometry import Points
 from .procedural_poses import Pose, active_pose, photo_pose, standing_pose
+from .varied_poses import gait_pose, limb_group, loose_pose, shifted_pose
 
 HELD_OUT_POSES = frozenset({"standing03", "standing06", "walk1_4", "walk1_10", "run01"})
 CALM = ("stand", "walk", "dance", "run")
+# Of the people of the training; the rest are recorded: CALM_SHARE calm ones, and extreme ones
+MADE_UP: tuple[tuple[float, Callable[[np.random.Generator], Pose], str], ...] = (
+    (0.30, photo_pose, "standing"), (0.12, shifted_pose, "standing"), (0.14, gait_pose, "standing"),
+    (0.10, active_pose, "extreme"), (0.14, loose_pose, "extreme"),
+)  # fmt: skip
+CALM_SHARE = 0.14
 
 __all__ = ["HELD_OUT_POSES", "Pose", "PoseLibrary", "draw_pose"]
 
@@ -51,13 +60,22 @@ class PoseLibrary:
             self.names = [str(name) for name in pack["names"]]
             self._angles = pack["aa"].astype(np.float64)
         self._looseness = np.array([_looseness(bone) for bone in self.bones])
+        self._groups = np.array([limb_group(bone) for bone in self.bones])
 
     def _pool(self, *, calm: bool, held_out: bool) -> list[int]:
         chosen = [k for k, name in enumerate(self.names) if name.startswith(CALM) == calm]
         kept = [k for k in chosen if (self.names[k] in HELD_OUT_POSES) == held_out]
         return kept or chosen
 
-    def sample(self, rng: np.random.Generator, *, calm: bool, held_out: bool, jitter: float = 0.10) -> Pose:
+    def sample(
+        self,
+        rng: np.random.Generator,
+        *,
+        calm: bool,
+        held_out: bool,
+        jitter: float = 0.10,
+        mixed: float = 0.0,
+    ) -> Pose:
         """A recorded pose, half the time mirrored, sometimes with a share of another one.
 
         Parameters
@@ -70,22 +88,37 @@ class PoseLibrary:
             Whether from the poses of held-out people; where there are none of that kind, from all.
         jitter
             Radians that joints are off, standard deviation; stiff and small ones less.
+        mixed
+            Chance that each arm, and the trunk, are those of other poses, calm or not.
         """
         pool = self._pool(calm=calm, held_out=held_out)
         angles = self._angles[rng.choice(pool)]
         if rng.random() < 0.4:
             share = rng.uniform(0, 0.6)
             angles = (1 - share) * angles + share * self._angles[rng.choice(pool)]
+        if mixed:
+            angles = self._mixed(angles, rng, mixed, held_out=held_out)
         angles = angles + rng.normal(size=angles.shape) * (jitter * self._looseness)[:, None]
         pose = dict(zip(self.bones, Rotation.from_rotvec(angles).as_matrix(), strict=True))
         return _mirrored(pose) if rng.random() < 0.5 else pose
+
+    def _mixed(self, angles: Points, rng: np.random.Generator, chance: float, *, held_out: bool) -> Points:
+        """The same legs (bones, 3), with arms and trunk of other poses."""
+        result = angles.copy()
+        pool = self._pool(calm=True, held_out=held_out) + self._pool(calm=False, held_out=held_out)
+        for group in ("trunk", "arm.L", "arm.R"):
+            if rng.random() < chance:
+                moved = self._groups == group
+                result[moved] = self._angles[rng.choice(pool)][moved]
+        return result
 
 
 def draw_pose(rng: np.random.Generator, library: PoseLibrary, *, held_out: bool) -> tuple[Pose, str]:
     """A pose as photos show people, and its group.
 
-    In training 52% stand or walk, 24% are recorded and calm, 16% are active (made up) and 8% extreme
-    (recorded fights, sports, sitting); the last two are the group "extreme", the others "standing". Held-out
+    In training 30% stand or stroll, 12% have their weight on one leg, 14% walk or run, 14% are recorded and
+    calm; 10% are active, 14% loose (all made up) and 6% recorded fights, sports and sitting: these last three
+    are the group "extreme", the others "standing". Half of the recorded ones have limbs of others. Held-out
     people are 62% standing, 26% recorded and calm, 12% recorded and extreme.
     """
     chance = rng.random()
@@ -94,9 +127,10 @@ def draw_pose(rng: np.random.Generator, library: PoseLibrary, *, held_out: bool)
             return standing_pose(rng), "standing"
         calm = chance < 0.88
         return library.sample(rng, calm=calm, held_out=True), "standing" if calm else "extreme"
-    if chance < 0.52:
-        return photo_pose(rng), "standing"
-    if chance < 0.68:
-        return active_pose(rng), "extreme"
-    calm = chance < 0.92
-    return library.sample(rng, calm=calm, held_out=False), "standing" if calm else "extreme"
+    for share, make, group in MADE_UP:
+        if chance < share:
+            return make(rng), group
+        chance -= share
+    calm = chance < CALM_SHARE
+    mixed = 0.5 if rng.random() < 0.5 else 0.0
+    return library.sample(rng, calm=calm, held_out=False, mixed=mixed), "standing" if calm else "extreme"

@@ -33,9 +33,8 @@ from .point_features import (
     depth_differences,
     encode_depth,
     sample_features,
-    sure_core,
-    thick_enough,
 )
+from .sure_core import sure_core, thick_enough
 
 __all__ = [
     "CONFIGS",
@@ -51,8 +50,8 @@ class CoarseFeatures(NamedTuple):
     """What the coarse level knows of a picture.
 
     ``local`` (B, C, h, w); of a U-Net level also ``context`` (B, K, h', w'), smaller and wider, and
-    ``depth`` (B, 2, h, w), the front and the back surface's w, and with a ``depth_core`` behind them its half
-    thickness.
+    ``depth`` (B, 2, h, w), the front and the back surface's w; out of training as large as the picture, and
+    with a ``depth_core`` its half thickness behind them.
     """
 
     local: Tensor
@@ -143,7 +142,8 @@ class MultiLevelPIFu(PartedModel):
         depth = maps.depth
         if self.config.depth_mirrored:
             depth = (depth + level.filter(_in_the_mirror(x)).depth.flip(3)) / 2
-        depth = thick_enough(depth, matte)
+        matte = matte.float()
+        depth = thick_enough(_enlarge(depth.float(), matte.shape[-1], align_corners=False), matte)
         if self.config.depth_core is not None:
             depth = torch.cat([depth, sure_core(depth, matte, self.config.depth_core)], 1)
         return maps._replace(depth=depth)

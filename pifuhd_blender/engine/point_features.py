@@ -12,8 +12,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .networks.area_mean import area_mean
-
 __all__ = [
     "WAVES",
     "core_bound",
@@ -21,18 +19,11 @@ __all__ = [
     "depth_differences",
     "encode_depth",
     "sample_features",
-    "sure_core",
-    "thick_enough",
 ]
 
 WAVES = (1, 2, 4, 8)  # octaves of the depth encoding
 BOUND_SLOPE = 100.0  # logits a unit of the box
-LEAST_COVER = 0.5  # of a cell, by the matte, that its depth counts
-MOST_JUMP = 0.12  # box units between neighbouring cells' middles: legs a stride apart leave more
-FAR = 9.0  # box units, beyond everything
 CORE_LACKS = 0.004  # box units that a core is less thick on either side: none where next to nothing is
-ROUND = 1.2  # least thickness of a body, by the way to the outline; a round limb has 2 and more of it
-THICKEST = 0.12  # box units, the most that is asked of any: 12 cm, a thin thigh
 
 
 def sample_features(features: Tensor, uv: Tensor, *, align_corners: bool, padding: str) -> Tensor:
@@ -70,26 +61,6 @@ def depth_differences(depth: Tensor, w: Tensor) -> Tensor:
     return torch.cat([5 * a, 5 * b, torch.tanh(30 * a), torch.tanh(30 * b), near, front - back], 1)
 
 
-def thick_enough(depth: Tensor, matte: Tensor) -> Tensor:
-    """Depth maps (B, 2, h, w) moved apart where they leave less of the person than a thin limb has.
-
-    A net unsure of a limb's depth may put its front behind its back: nothing would be there, and what hangs
-    on it would be lost. Inside the matte (B, 1, H, W) the thickness is at least a share of the way to the
-    outline.
-    """
-    height, width = depth.shape[-2:]
-    outside = (area_mean(matte.float(), height, width) < 0.5).float()
-    cell = 2 / width
-    inward = torch.zeros_like(outside)
-    for _ in range(int(THICKEST / (ROUND * cell)) + 1):
-        inward = inward + (1 - outside)
-        outside = F.max_pool2d(F.pad(outside, (1, 1, 1, 1), value=1.0), 3, 1)
-    least = (ROUND * cell * inward).clamp(max=THICKEST)
-    front, back = depth[:, :1], depth[:, 1:]
-    lacking = torch.where(least > 0, (least - (front - back)).clamp(min=0) / 2, 0)
-    return torch.cat([front + lacking, back - lacking], 1)
-
-
 def depth_bound(depth: Tensor, w: Tensor, margin: float) -> Tensor:
     """Highest logits that the depth maps allow, zero ``margin`` off their surfaces, (B, n).
 
@@ -99,23 +70,6 @@ def depth_bound(depth: Tensor, w: Tensor, margin: float) -> Tensor:
     front, back = depth[:, 0], depth[:, 1]
     w = w[:, 0]
     return BOUND_SLOPE * (torch.minimum(front - w, w - back) + margin)
-
-
-def sure_core(depth: Tensor, matte: Tensor, share: float) -> Tensor:
-    """Half the thickness of what surely belongs to a person, about the middle of the depth maps (B, 2, h, w).
-
-    ``share`` of what lies between the maps where the matte (B, 1, H, W) covers a cell, nothing where it
-    covers less than half of one, so that it ends within the outline; nothing either where the middle jumps to
-    that of another limb, so that no sheet hangs between them. (B, 1, h, w).
-    """
-    covered = area_mean(matte.float(), depth.shape[-2], depth.shape[-1])
-    thickness = (depth[:, :1] - depth[:, 1:2]).clamp(min=0)
-    middle = depth.mean(1, keepdim=True)
-    known = covered >= LEAST_COVER
-    highest = F.max_pool2d(torch.where(known, middle, -FAR), 3, 1, 1)
-    lowest = -F.max_pool2d(torch.where(known, -middle, -FAR), 3, 1, 1)
-    steady = highest - lowest < MOST_JUMP
-    return share / 2 * thickness * (2 * covered - 1).clamp(0, 1) * steady
 
 
 def core_bound(depth: Tensor, w: Tensor) -> Tensor:

@@ -163,7 +163,7 @@ def test_compact_query_answers_from_both_levels(narrow: MultiLevelPIFu) -> None:
     assert coarse.depth is not None
     assert coarse.local.shape == (1, 10, 8, 8)
     assert coarse.context.shape == (1, 6, 2, 2)
-    assert coarse.depth.shape == (1, 2, 8, 8)
+    assert coarse.depth.shape == (1, 2, 64, 64)  # as large as the picture
     assert fine.local.shape == (1, 5, 64, 64)
 
     points = torch.rand(1, 3, 200) * 2.4 - 1.2

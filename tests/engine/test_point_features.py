@@ -13,14 +13,11 @@ import torch
 from pifuhd_blender.engine.model import CoarseFeatures, MultiLevelPIFu
 from pifuhd_blender.engine.model_config import CONFIGS
 from pifuhd_blender.engine.point_features import (
-    THICKEST,
     core_bound,
     depth_bound,
     depth_differences,
     encode_depth,
     sample_features,
-    sure_core,
-    thick_enough,
 )
 from tests.engine.official_fixtures import load_fixture
 
@@ -96,53 +93,6 @@ def test_a_compact_model_is_empty_far_from_its_depth_maps() -> None:
     assert (unbounded > 0.5).all()
     assert (bounded[far] < 0.5).all()
     assert (bounded[(points[:, 2] - 0.1).abs() < 0.04] > 0.5).all()
-
-
-def test_a_limb_whose_front_lies_behind_its_back_gets_some_thickness() -> None:
-    matte = torch.zeros(1, 1, 192, 192)
-    matte[..., 40:160, 80:112] = 1  # a leg, a sixth of the box wide
-    depth = torch.full((1, 2, 96, 96), 0.1)
-    depth[:, 0] = 0.07  # the front: 3 cm behind the back
-    front, back = thick_enough(depth, matte)[0]
-    thickness = front - back
-    assert thickness[50, 48] == pytest.approx(THICKEST, abs=1e-6)  # along its middle
-    assert 0 < thickness[50, 40] < thickness[50, 42] < THICKEST  # growing from its outline
-    assert ((front + back) / 2).numpy() == pytest.approx(0.085, abs=1e-6)  # where it was
-    outside = torch.ones(96, 96, dtype=torch.bool)
-    outside[20:80, 40:56] = False
-    assert thickness[outside].numpy() == pytest.approx(-0.03, abs=1e-6)  # and nothing where nobody is
-
-
-def test_what_is_thick_enough_stays_as_it_is() -> None:
-    matte = torch.ones(1, 1, 64, 64)
-    depth = torch.stack([torch.full((32, 32), 0.2), torch.full((32, 32), -0.1)])[None]
-    assert torch.equal(thick_enough(depth, matte), depth)
-
-
-def two_legs(apart: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Depth maps and matte of two limbs side by side, 0.2 thick, the right one ``apart`` farther off."""
-    matte = torch.zeros(1, 1, 192, 192)
-    matte[..., 40:160, 60:132] = 1
-    depth = torch.tensor([0.1, -0.1])[:, None, None].expand(2, 96, 96).clone()
-    depth[..., 48:] -= apart
-    return depth[None], matte
-
-
-def test_the_core_fills_half_of_a_limb_and_ends_at_its_outline() -> None:
-    depth, matte = two_legs(apart=0.0)
-    core = sure_core(depth, matte, 0.5)[0, 0]
-    inside = torch.zeros(96, 96, dtype=torch.bool)
-    inside[20:80, 30:66] = True
-    assert core[inside].numpy() == pytest.approx(0.05, abs=1e-6)
-    assert not core[~inside].any()
-
-
-def test_no_core_hangs_between_limbs_at_different_depths() -> None:
-    depth, matte = two_legs(apart=0.4)
-    core = sure_core(depth, matte, 0.5)[0, 0, 50]
-    assert not core[47:49].any()
-    assert core[40] > 0.04
-    assert core[56] > 0.04
 
 
 def test_what_lies_in_the_core_is_occupied_whatever_the_mlp_says() -> None:

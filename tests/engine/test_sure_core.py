@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Thickness and core between depth maps: whole limbs, smooth outlines, nothing between limbs."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pifuhd_blender.engine.sure_core import THICKEST, sure_core, thick_enough
+
+SIDE = 192
+
+
+def leg() -> torch.Tensor:
+    """Matte of a leg, a sixth of the box wide: rows 40 to 160, columns 80 to 112."""
+    matte = torch.zeros(1, 1, SIDE, SIDE)
+    matte[..., 40:160, 80:112] = 1
+    return matte
+
+
+def two_legs(apart: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Depth maps and matte of two limbs side by side, 0.2 thick, the right one ``apart`` farther off."""
+    matte = torch.zeros(1, 1, SIDE, SIDE)
+    matte[..., 40:160, 60:132] = 1
+    depth = torch.tensor([0.1, -0.1])[:, None, None].expand(2, SIDE, SIDE).clone()
+    depth[..., 96:] -= apart
+    return depth[None], matte
+
+
+def test_a_limb_whose_front_lies_behind_its_back_gets_some_thickness() -> None:
+    depth = torch.full((1, 2, SIDE, SIDE), 0.1)
+    depth[:, 0] = 0.07  # the front: 3 cm behind the back
+    front, back = thick_enough(depth, leg())[0]
+    thickness = front - back
+    assert thickness[100, 96] == pytest.approx(THICKEST, rel=0.1)  # along its middle
+    grown = thickness[100, 80:97]
+    assert (grown > 0.01).all()  # a rounded edge, no blade
+    assert (grown.diff() > -1e-6).all()
+    assert ((front + back) / 2).numpy() == pytest.approx(0.085, abs=1e-6)  # where it was
+    assert thickness[leg()[0, 0] == 0].numpy() == pytest.approx(-0.03, abs=1e-6)  # and nothing beside it
+
+
+def test_what_is_thick_enough_stays_as_it_is() -> None:
+    depth = torch.stack([torch.full((64, 64), 0.2), torch.full((64, 64), -0.1)])[None]
+    assert torch.equal(thick_enough(depth, torch.ones(1, 1, 64, 64)), depth)
+
+
+def test_the_core_fills_its_share_of_a_limb_and_ends_at_its_outline() -> None:
+    depth, matte = two_legs(apart=0.0)
+    core = sure_core(depth, matte, 0.5)[0, 0]
+    assert core[44:156, 64:128].numpy() == pytest.approx(0.05, abs=1e-4)
+    assert (core[40:160, 60:132] > 0.005).all()  # up to the last pixel
+    assert not core[matte[0, 0] == 0].any()
+
+
+def test_an_outline_at_any_angle_is_followed_without_notches() -> None:
+    rows, columns = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
+    way = (columns - 70 - 0.3 * rows) / 1.09**0.5  # pixels to a slanting edge
+    matte = (way + 0.5).clamp(0, 1)[None, None]
+    depth = torch.tensor([0.1, -0.1])[:, None, None].expand(1, 2, SIDE, SIDE)
+    core = sure_core(thick_enough(depth, matte), matte, 0.8)[0, 0]
+    alongside = (way > 1.5) & (way < 2.0) & (rows > 20) & (rows < 170)
+    assert alongside.sum() > 50
+    assert core[alongside].max() < 1.25 * core[alongside].min()
+
+
+def test_no_core_hangs_between_limbs_at_different_depths() -> None:
+    depth, matte = two_legs(apart=0.4)
+    core = sure_core(depth, matte, 0.5)[0, 0, 100]
+    assert not core[95:97].any()
+    assert core[80] > 0.04
+    assert core[112] > 0.04

@@ -28,7 +28,7 @@ from .networks.unit_length import unit_length
 from .normal_scales import join_scales
 from .parted_model import PartedModel
 from .point_features import (
-    core_bound,
+    core_bounds,
     depth_bound,
     depth_differences,
     encode_depth,
@@ -51,7 +51,7 @@ class CoarseFeatures(NamedTuple):
 
     ``local`` (B, C, h, w); of a U-Net level also ``context`` (B, K, h', w'), smaller and wider, and
     ``depth`` (B, 2, h, w), the front and the back surface's w; out of training as large as the picture, and
-    with a ``depth_core`` its half thickness behind them.
+    with a ``depth_core`` two maps of what :func:`.sure_core.sure_core` says behind them.
     """
 
     local: Tensor
@@ -144,8 +144,9 @@ class MultiLevelPIFu(PartedModel):
             depth = (depth + level.filter(_in_the_mirror(x)).depth.flip(3)) / 2
         matte = matte.float()
         depth = thick_enough(_enlarge(depth.float(), matte.shape[-1], align_corners=False), matte)
-        if self.config.depth_core is not None:
-            depth = torch.cat([depth, sure_core(depth, matte, self.config.depth_core)], 1)
+        share, margin = self.config.depth_core, self.config.depth_margin
+        if share is not None and margin is not None:
+            depth = torch.cat([depth, sure_core(depth, matte, share, margin)], 1)
         return maps._replace(depth=depth)
 
     def fine_features(self, image: Tensor, matte: Tensor, front: Tensor, back: Tensor) -> FineFeatures:
@@ -198,14 +199,14 @@ class MultiLevelPIFu(PartedModel):
         points : Tensor
             (B, 3, n).
         depth : Tensor, optional
-            (B, 2 or 3, n) depth maps sampled at the points, of a model that has such.
+            (B, 2 or 4, n) depth maps sampled at the points, of a model that has such.
         fine : bool
             Whether the fine level gave the logits.
         """
         answer = logits.float()
         if depth is not None and depth.shape[1] > 2:
-            answer = torch.maximum(answer, core_bound(depth, points[:, 2:]))
-        if depth is not None and self.config.depth_margin is not None:
+            answer = torch.clamp(answer, *core_bounds(depth, points[:, 2:]))
+        elif depth is not None and self.config.depth_margin is not None:
             answer = torch.minimum(answer, depth_bound(depth, points[:, 2:], self.config.depth_margin))
         config = self._fine() if fine else self.config.coarse
         inside = (points[:, : len(config.box_mask)].abs() <= 1).all(1)  # (B, n)

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 __all__ = [
     "WAVES",
-    "core_bound",
+    "core_bounds",
     "depth_bound",
     "depth_differences",
     "encode_depth",
@@ -72,10 +72,15 @@ def depth_bound(depth: Tensor, w: Tensor, margin: float) -> Tensor:
     return BOUND_SLOPE * (torch.minimum(front - w, w - back) + margin)
 
 
-def core_bound(depth: Tensor, w: Tensor) -> Tensor:
-    """Lowest logits that the depth maps and the core behind them (B, 3, n) allow; as :func:`depth_bound`."""
-    front, back, core = depth.unbind(1)
-    return BOUND_SLOPE * (core - CORE_LACKS - (w[:, 0] - (front + back) / 2).abs())
+def core_bounds(depth: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+    """Lowest and highest logits (B, n) that a core and its limit allow; as :func:`depth_bound`.
+
+    (B, 4, n) front and back w and what :func:`.sure_core.sure_core` says of them, and (B, 1, n) the
+    points' own.
+    """
+    front, back, core, limit = depth.unbind(1)
+    off = (w[:, 0] - (front + back) / 2).abs()
+    return BOUND_SLOPE * (core - CORE_LACKS - off), BOUND_SLOPE * (limit - off)
 
 
 def encode_depth(w: Tensor, kind: Literal["linear", "waves"], scale: float) -> Tensor:

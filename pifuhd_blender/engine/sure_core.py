@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["THICKEST", "sure_core", "thick_enough"]
+__all__ = ["THICKEST", "smooth_cover", "sure_core", "thick_enough"]
 
 MOST_JUMP = 0.12  # box units between two cells' middles: legs a stride apart leave more
 JUMP_WITHIN = 1 / 64  # box units: these two cells stand as far apart
@@ -22,6 +22,8 @@ ROUND = 1.2  # least thickness of a body, by the way to the outline; a round lim
 THICKEST = 0.12  # box units, the most that is asked of any: 12 cm, a thin thigh
 RIM_RADIUS = 0.04  # box units, of the circle that closes a body at its outline
 RIM_ROUND = 1.3  # its thickness there, by that of half the circle
+RIM_WIDTH = 0.03  # box units, over which the MLP's say grows
+PINHOLE = 0.012  # box units, the widest hole of a matte that is none of the person's
 WAY_BLUR = 0.006  # box units, standard deviation: steps of pixels become a slope
 COVER_BLUR = 0.008  # box units: over twice as far the core grows from nothing to all of its share
 
@@ -40,8 +42,29 @@ def thick_enough(depth: Tensor, matte: Tensor) -> Tensor:
     matte : Tensor
         (B, 1, H, W), in [0, 1].
     """
-    cell = 2 / depth.shape[-1]
-    outside = (matte < 0.5).float()
+    way = _way_to_outline(smooth_cover(matte) >= 0.5)
+    near = way.clamp(max=RIM_RADIUS)
+    rim = RIM_ROUND * (near * (2 * RIM_RADIUS - near)).sqrt()
+    least = torch.maximum((ROUND * way).clamp(max=THICKEST), rim)
+    front, back = depth[:, :1], depth[:, 1:]
+    lacking = torch.where(least > 0, (least - (front - back)).clamp(min=0) / 2, 0)
+    return torch.cat([front + lacking, back - lacking], 1)
+
+
+def smooth_cover(matte: Tensor) -> Tensor:
+    """The matte (B, 1, H, W) without pinholes, so blurred that its outline at 0.5 is smooth."""
+    reach = max(1, round(PINHOLE / 2 * matte.shape[-1] / 2))
+    closed = -_highest_about(-_highest_about(matte, reach), reach)
+    return _blurred(closed, COVER_BLUR / 2 * matte.shape[-1])
+
+
+def _way_to_outline(inside: Tensor) -> Tensor:
+    """How far inside a pixel (B, 1, H, W) is, box units, at most that of the thickest limb; 0 outside.
+
+    What lies beyond the picture counts as outside.
+    """
+    cell = 2 / inside.shape[-1]
+    outside = (~inside).float()
     inward = torch.zeros_like(outside)
     for step in range(int(THICKEST / (ROUND * cell)) + 1):
         inward = inward + (1 - outside)
@@ -52,19 +75,15 @@ def thick_enough(depth: Tensor, matte: Tensor) -> Tensor:
         else:
             across, along = grown[..., 1:-1, :], grown[..., 1:-1]
             outside = torch.maximum(F.max_pool2d(across, (1, 3), 1), F.max_pool2d(along, (3, 1), 1))
-    way = cell * _blurred(inward, WAY_BLUR / cell) * (inward > 0)
-    near = way.clamp(max=RIM_RADIUS)
-    rim = RIM_ROUND * (near * (2 * RIM_RADIUS - near)).sqrt()
-    least = torch.maximum((ROUND * way).clamp(max=THICKEST), rim)
-    front, back = depth[:, :1], depth[:, 1:]
-    lacking = torch.where(least > 0, (least - (front - back)).clamp(min=0) / 2, 0)
-    return torch.cat([front + lacking, back - lacking], 1)
+    return cell * _blurred(inward, WAY_BLUR / cell) * (inward > 0)
 
 
-def sure_core(depth: Tensor, matte: Tensor, share: float) -> Tensor:
-    """Half the thickness of what surely belongs to a person, about the middle of the depth maps.
+def sure_core(depth: Tensor, matte: Tensor, share: float, margin: float) -> Tensor:
+    """How much about the middle of the depth maps surely belongs to a person, and how much may.
 
-    Nothing where the middle jumps to that of another limb, so that no sheet hangs between them.
+    Nothing surely does where the middle jumps to that of another limb, so that no sheet hangs between them.
+    Towards the outline the two come together, so that the matte decides where the person ends: left to
+    itself an MLP ends it in a wall, here before the outline and there beyond.
 
     Parameters
     ----------
@@ -74,21 +93,33 @@ def sure_core(depth: Tensor, matte: Tensor, share: float) -> Tensor:
         (B, 1, H, W), in [0, 1].
     share : float
         Of what lies between the maps, well within the outline; less towards it, as a circle closes.
+    margin : float
+        Box units that a person may reach beyond the maps.
 
     Returns
     -------
     Tensor
-        (B, 1, H, W).
+        (B, 2, H, W), half of either thickness; the second is negative outside.
     """
-    cell = 2 / depth.shape[-1]
+    cover = smooth_cover(matte)
+    inside = cover >= 0.5
     thickness = (depth[:, :1] - depth[:, 1:2]).clamp(min=0)
     middle = depth.mean(1, keepdim=True)
-    known, reach = matte >= 0.5, max(1, round(JUMP_WITHIN / cell))
-    highest = F.max_pool2d(torch.where(known, middle, -FAR), 2 * reach + 1, 1, reach)
-    lowest = -F.max_pool2d(torch.where(known, -middle, -FAR), 2 * reach + 1, 1, reach)
+    reach = max(1, round(JUMP_WITHIN / 2 * depth.shape[-1]))
+    highest = _highest_about(torch.where(inside, middle, -FAR), reach)
+    lowest = -_highest_about(torch.where(inside, -middle, -FAR), reach)
     steady = highest - lowest < MOST_JUMP
-    lacks = 1 - (2 * _blurred(matte, COVER_BLUR / cell) - 1).clamp(0, 1)
-    return share / 2 * thickness * (1 - lacks.square()).sqrt() * steady
+    within = 2 * cover - 1
+    core = share / 2 * thickness * (1 - (1 - within.clamp(min=0)).square()).sqrt() * steady
+    free = thickness / 2 + margin
+    rim = torch.where(steady, (_way_to_outline(inside) / RIM_WIDTH).clamp(max=1), 1)
+    limit = torch.where(inside, core + (free - core) * rim, COVER_BLUR * within)
+    return torch.cat([core, limit], 1)
+
+
+def _highest_about(x: Tensor, reach: int) -> Tensor:
+    """The largest value of each (2 reach + 1)^2 pixels."""
+    return F.max_pool2d(x, 2 * reach + 1, 1, reach)
 
 
 def _blurred(x: Tensor, sigma: float) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from pifuhd_blender.engine.model import CoarseFeatures, MultiLevelPIFu
 from pifuhd_blender.engine.model_config import CONFIGS
 from pifuhd_blender.engine.point_features import (
-    core_bound,
+    core_bounds,
     depth_bound,
     depth_differences,
     encode_depth,
@@ -95,23 +95,31 @@ def test_a_compact_model_is_empty_far_from_its_depth_maps() -> None:
     assert (bounded[(points[:, 2] - 0.1).abs() < 0.04] > 0.5).all()
 
 
-def test_what_lies_in_the_core_is_occupied_whatever_the_mlp_says() -> None:
+def test_within_core_and_limit_the_mlp_decides_and_nowhere_else() -> None:
     torch.manual_seed(0)
     model = MultiLevelPIFu(replace(CONFIGS["compact"], fine=None)).eval()
-    with torch.no_grad():
-        model.get_parameter("parts.coarse.mlp.filters.3.bias").fill_(-20.0)
-    depth = torch.tensor([0.1, -0.1, 0.05])[None, :, None, None].expand(1, 3, 8, 8)
+    depth = torch.tensor([0.1, -0.1, 0.05, 0.08])[None, :, None, None].expand(1, 4, 8, 8)
     features = CoarseFeatures(torch.zeros(1, 64, 8, 8), torch.zeros(1, 32, 2, 2), depth)
     points = torch.rand(1, 3, 400) * 2 - 1
     points[:, 2] *= 0.1
-    with torch.no_grad():
-        occupied = model.query(points, features)[0] > 0.5
     w = points[0, 2].abs()
-    assert occupied[w < 0.045].all()
-    assert not occupied[w > 0.05].any()
+    bias = model.get_parameter("parts.coarse.mlp.filters.3.bias")
+    with torch.no_grad():
+        bias.fill_(-20.0)
+        empty = model.query(points, features)[0] > 0.5
+        bias.fill_(20.0)
+        full = model.query(points, features)[0] > 0.5
+    assert empty[w < 0.045].all()
+    assert not empty[w > 0.05].any()
+    assert full[w < 0.079].all()
+    assert not full[w > 0.081].any()
 
 
-def test_the_core_bound_is_zero_where_the_core_ends() -> None:
-    maps = torch.tensor([[[0.3], [0.1], [0.04]]])
-    within, beyond = (core_bound(maps, torch.full((1, 1, 1), 0.2 + off)).item() for off in (0.03, 0.05))
-    assert within > 0 > beyond
+def test_the_bounds_are_zero_where_core_and_limit_end() -> None:
+    maps = torch.tensor([[[0.3], [0.1], [0.04], [0.06]]])
+    core, limit = zip(
+        *(core_bounds(maps, torch.full((1, 1, 1), 0.2 + off)) for off in (0.03, 0.05)), strict=True
+    )
+    assert core[0] > 0 > core[1]
+    assert limit[1] > 0
+    assert core_bounds(maps, torch.full((1, 1, 1), 0.27))[1] < 0

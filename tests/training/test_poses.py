@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pifuhd_blender.training.poses import PoseLibrary, draw_pose
-from pifuhd_blender.training.procedural_poses import active_pose
+from pifuhd_blender.training.procedural_poses import Pose, active_pose
+from pifuhd_blender.training.varied_poses import gait_pose, limb_group, loose_pose, shifted_pose
+
+PoseMaker = Callable[[np.random.Generator], Pose]
 
 
 @pytest.fixture
@@ -52,3 +56,74 @@ def test_knees_bend_backward_only() -> None:
         for side in ("L", "R"):
             # Bending back turns the shin (0, -1, 0) towards -z
             assert (pose[f"lowerleg01.{side}"] @ [0.0, -1.0, 0.0])[2] <= 1e-9
+
+
+@pytest.mark.parametrize("make", [gait_pose, shifted_pose, loose_pose])
+def test_made_up_poses_are_rotations_and_knees_bend_backward(make: PoseMaker) -> None:
+    rng = np.random.default_rng(3)
+
+    for _ in range(60):
+        pose = make(rng)
+        turns = np.array(list(pose.values()))
+        np.testing.assert_allclose(
+            turns @ turns.transpose(0, 2, 1), np.eye(3)[None].repeat(len(turns), 0), atol=1e-9
+        )
+        for side in ("L", "R"):
+            assert (pose[f"lowerleg01.{side}"] @ [0.0, -1.0, 0.0])[2] <= 1e-9
+
+
+def test_in_a_step_one_leg_is_in_front_and_the_arm_of_the_other_side() -> None:
+    rng = np.random.default_rng(4)
+    down = [0.0, -1.0, 0.0]
+    legs, arms = [], []
+    for _ in range(200):
+        pose = gait_pose(rng)
+        legs.append([(pose[f"upperleg01.{side}"] @ down)[2] for side in ("L", "R")])
+        hanging = {side: [sign * 0.7, -0.7, 0.0] for side, sign in (("L", 1), ("R", -1))}
+        arms.append([(pose[f"upperarm01.{side}"] @ hanging[side])[2] for side in ("L", "R")])
+    ahead, swung = np.diff(legs, axis=1)[:, 0], np.diff(arms, axis=1)[:, 0]
+    assert np.abs(ahead).max() > 0.8
+    assert np.corrcoef(ahead, swung)[0, 1] < -0.7
+
+
+def test_weight_on_one_leg_keeps_that_knee_straight() -> None:
+    rng = np.random.default_rng(6)
+    down = np.array([0.0, -1.0, 0.0])
+    for _ in range(100):
+        pose = shifted_pose(rng)
+        bent = [np.arccos((pose[f"lowerleg01.{side}"] @ down) @ down) for side in ("L", "R")]
+        assert min(bent) < 0.35
+
+
+def test_recorded_limbs_mix_only_among_the_poses_of_the_training(tmp_path: Path) -> None:
+    """Three trunks, told apart by how far they turn; the held-out one is never put on another's legs."""
+    path = tmp_path / "poses.npz"
+    turns = np.zeros((3, 3, 3))
+    turns[:, 1, 1] = (0.2, 0.9, 0.4)  # the trunk, about y
+    names = ["stand_a", "standing03", "fight_a"]
+    np.savez(path, bones=["upperleg01.L", "spine01", "clavicle.L"], names=names, aa=turns)
+    library = PoseLibrary(path)
+    rng = np.random.default_rng(7)
+
+    seen = set()
+    for _ in range(60):
+        pose = library.sample(rng, calm=True, held_out=False, jitter=0.0, mixed=1.0)
+        turn = pose["spine01"]
+        seen.add(round(abs(float(np.arctan2(turn[0, 2], turn[0, 0]))), 3))
+
+    assert seen == {0.2, 0.4}
+
+
+def test_bones_belong_to_legs_arms_or_trunk() -> None:
+    bones = (
+        "root",
+        "upperleg02.L",
+        "toe1-2.R",
+        "finger3-1.L",
+        "metacarpal2.R",
+        "shoulder01.R",
+        "spine03",
+        "head",
+    )
+    groups = [limb_group(bone) for bone in bones]
+    assert groups == ["leg", "leg", "leg", "arm.L", "arm.R", "arm.R", "trunk", "trunk"]

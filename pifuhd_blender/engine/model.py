@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .errors import EngineError
+from .mirror import normals_in_mirror, seen_in_mirror
 from .model_config import CONFIGS, HourglassConfig, LevelConfig, ModelConfig, Pix2PixHDConfig, UNetConfig
 from .model_parts import Level
 from .networks.area_mean import area_mean
@@ -27,14 +28,8 @@ from .networks.mlp import OccupancyMLP
 from .networks.unit_length import unit_length
 from .normal_scales import join_scales
 from .parted_model import PartedModel
-from .point_features import (
-    core_bounds,
-    depth_bound,
-    depth_differences,
-    encode_depth,
-    sample_features,
-)
-from .sure_core import sure_core, thick_enough
+from .point_features import core_bounds, depth_bound, depth_differences, encode_depth, sample_features
+from .sure_core import find_outline, sure_core, thick_enough
 
 __all__ = [
     "CONFIGS",
@@ -108,12 +103,17 @@ class MultiLevelPIFu(PartedModel):
             return front, back
         config, size = self.config.normals, image.shape[-1]
 
-        def seen_at(side: int) -> list[Tensor]:
-            maps = nets(_pool(image, side), _pool(matte, side))
+        def seen_at(side: int, *, mirrored: bool = False) -> list[Tensor]:
+            shown = _pool(image, side), _pool(matte, side)
+            maps = nets(*shown)
+            if mirrored:
+                other = nets(*(one.flip(3) for one in shown))
+                maps = [(one + normals_in_mirror(two)) / 2 for one, two in zip(maps, other, strict=True)]
             return [_enlarge(one, size, align_corners=False) for one in maps]
 
-        sides = seen_at(config.input_size)
-        if config.input_size < config.detail_size <= size:
+        detailed = config.input_size < config.detail_size <= size
+        sides = seen_at(config.input_size, mirrored=detailed and config.mirrored)
+        if detailed:
             pairs = zip(sides, seen_at(config.detail_size), strict=True)
             sides = [join_scales(*both, matte, config.detail_cells) for both in pairs]
         if leave:
@@ -141,12 +141,12 @@ class MultiLevelPIFu(PartedModel):
             return maps
         depth = maps.depth
         if self.config.depth_mirrored:
-            depth = (depth + level.filter(_in_the_mirror(x)).depth.flip(3)) / 2
-        matte = matte.float()
-        depth = thick_enough(_enlarge(depth.float(), matte.shape[-1], align_corners=False), matte)
+            depth = (depth + level.filter(seen_in_mirror(x)).depth.flip(3)) / 2
+        outline = find_outline(matte.float())
+        depth = thick_enough(_enlarge(depth.float(), matte.shape[-1], align_corners=False), outline)
         share, margin = self.config.depth_core, self.config.depth_margin
         if share is not None and margin is not None:
-            depth = torch.cat([depth, sure_core(depth, matte, share, margin)], 1)
+            depth = torch.cat([depth, sure_core(depth, outline, share, margin)], 1)
         return maps._replace(depth=depth)
 
     def fine_features(self, image: Tensor, matte: Tensor, front: Tensor, back: Tensor) -> FineFeatures:
@@ -288,12 +288,6 @@ class MultiLevelPIFu(PartedModel):
 def _pool(x: Tensor, size: int) -> Tensor:
     """Shrink to ``size`` by area; a smaller or equal map stays as it is (training feeds such)."""
     return x if x.shape[-1] <= size else area_mean(x, size, size)
-
-
-def _in_the_mirror(x: Tensor) -> Tensor:
-    """Picture, matte and both normal maps (B, 10, H, W) of the same person seen in a mirror."""
-    x = x.flip(3)
-    return torch.cat([x[:, :4], -x[:, 4:5], x[:, 5:7], -x[:, 7:8], x[:, 8:]], 1)
 
 
 def _enlarge(x: Tensor, size: int, *, align_corners: bool) -> Tensor:

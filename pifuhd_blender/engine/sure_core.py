@@ -9,11 +9,15 @@ as a limb of that width. Imports torch only. Never here: points and what bounds 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["THICKEST", "smooth_cover", "sure_core", "thick_enough"]
+from .networks.area_mean import area_mean
+
+__all__ = ["THICKEST", "Outline", "find_outline", "sure_core", "thick_enough"]
 
 MOST_JUMP = 0.12  # box units between two cells' middles: legs a stride apart leave more
 JUMP_WITHIN = 1 / 64  # box units: these two cells stand as far apart
@@ -28,21 +32,57 @@ WAY_BLUR = 0.006  # box units, standard deviation: steps of pixels become a slop
 COVER_BLUR = 0.008  # box units: over twice as far the core grows from nothing to all of its share
 
 
-def thick_enough(depth: Tensor, matte: Tensor) -> Tensor:
+class Outline(NamedTuple):
+    """Where a person ends, by the matte; maps (B, 1, H, W) as large as it.
+
+    Attributes
+    ----------
+    cover
+        The matte without pinholes, so blurred that its outline at 0.5 is smooth.
+    way
+        How far inside that outline a pixel is, box units, at most as far as in the thickest limb; 0 outside.
+    """
+
+    cover: Tensor
+    way: Tensor
+
+
+def find_outline(matte: Tensor) -> Outline:
+    """The outline of a matte (B, 1, H, W) in [0, 1]. The picture's edge is none."""
+    height, width = matte.shape[-2:]
+    reach = max(1, round(PINHOLE / 4 * width))
+    closed = -_highest_about(-_highest_about(matte, reach), reach)
+    cover = _blurred(closed, COVER_BLUR / 2 * width)
+    cell = 4 / width  # every second pixel is as good, once smoothed
+    outside = (area_mean(cover, height // 2, width // 2) < 0.5).float()
+    inward = torch.zeros_like(outside)
+    for step in range(int(THICKEST / (ROUND * cell)) + 1):
+        inward = inward + (1 - outside)
+        if step % 2:  # squares and diamonds in turn grow an octagon, as round as is needed
+            outside = _highest_about(outside, 1)
+        else:
+            across, along = F.max_pool2d(outside, (1, 3), 1, (0, 1)), F.max_pool2d(outside, (3, 1), 1, (1, 0))
+            outside = torch.maximum(across, along)
+    way = _blurred(cell * (inward - 0.5).clamp(min=0), WAY_BLUR / cell)
+    way = F.interpolate(way, size=(height, width), mode="bilinear")
+    return Outline(cover, way * (cover >= 0.5))
+
+
+def thick_enough(depth: Tensor, outline: Outline) -> Tensor:
     """Depth maps moved apart where they leave less of the person than a thin limb has.
 
     A net unsure of a limb's depth may put its front behind its back: nothing would be there, and what hangs
-    on it would be lost. Inside the matte the thickness is at least a share of the way to the outline, and
-    near the outline at least that of a rounded edge.
+    on it would be lost. Inside the outline the thickness is at least a share of the way to it, and near it at
+    least that of a rounded edge.
 
     Parameters
     ----------
     depth : Tensor
         (B, 2, H, W), front and back w.
-    matte : Tensor
-        (B, 1, H, W), in [0, 1].
+    outline : Outline
+        Of the same size.
     """
-    way = _way_to_outline(smooth_cover(matte) >= 0.5)
+    way = outline.way
     near = way.clamp(max=RIM_RADIUS)
     rim = RIM_ROUND * (near * (2 * RIM_RADIUS - near)).sqrt()
     least = torch.maximum((ROUND * way).clamp(max=THICKEST), rim)
@@ -51,34 +91,7 @@ def thick_enough(depth: Tensor, matte: Tensor) -> Tensor:
     return torch.cat([front + lacking, back - lacking], 1)
 
 
-def smooth_cover(matte: Tensor) -> Tensor:
-    """The matte (B, 1, H, W) without pinholes, so blurred that its outline at 0.5 is smooth."""
-    reach = max(1, round(PINHOLE / 2 * matte.shape[-1] / 2))
-    closed = -_highest_about(-_highest_about(matte, reach), reach)
-    return _blurred(closed, COVER_BLUR / 2 * matte.shape[-1])
-
-
-def _way_to_outline(inside: Tensor) -> Tensor:
-    """How far inside a pixel (B, 1, H, W) is, box units, at most that of the thickest limb; 0 outside.
-
-    What lies beyond the picture counts as outside.
-    """
-    cell = 2 / inside.shape[-1]
-    outside = (~inside).float()
-    inward = torch.zeros_like(outside)
-    for step in range(int(THICKEST / (ROUND * cell)) + 1):
-        inward = inward + (1 - outside)
-        # Squares and diamonds in turn grow an octagon, as round as is needed
-        grown = F.pad(outside, (1, 1, 1, 1), value=1.0)
-        if step % 2:
-            outside = F.max_pool2d(grown, 3, 1)
-        else:
-            across, along = grown[..., 1:-1, :], grown[..., 1:-1]
-            outside = torch.maximum(F.max_pool2d(across, (1, 3), 1), F.max_pool2d(along, (3, 1), 1))
-    return cell * _blurred(inward, WAY_BLUR / cell) * (inward > 0)
-
-
-def sure_core(depth: Tensor, matte: Tensor, share: float, margin: float) -> Tensor:
+def sure_core(depth: Tensor, outline: Outline, share: float, margin: float) -> Tensor:
     """How much about the middle of the depth maps surely belongs to a person, and how much may.
 
     Nothing surely does where the middle jumps to that of another limb, so that no sheet hangs between them.
@@ -89,8 +102,8 @@ def sure_core(depth: Tensor, matte: Tensor, share: float, margin: float) -> Tens
     ----------
     depth : Tensor
         (B, 2, H, W), front and back w.
-    matte : Tensor
-        (B, 1, H, W), in [0, 1].
+    outline : Outline
+        Of the same size.
     share : float
         Of what lies between the maps, well within the outline; less towards it, as a circle closes.
     margin : float
@@ -101,25 +114,25 @@ def sure_core(depth: Tensor, matte: Tensor, share: float, margin: float) -> Tens
     Tensor
         (B, 2, H, W), half of either thickness; the second is negative outside.
     """
-    cover = smooth_cover(matte)
-    inside = cover >= 0.5
+    inside = outline.cover >= 0.5
     thickness = (depth[:, :1] - depth[:, 1:2]).clamp(min=0)
     middle = depth.mean(1, keepdim=True)
     reach = max(1, round(JUMP_WITHIN / 2 * depth.shape[-1]))
     highest = _highest_about(torch.where(inside, middle, -FAR), reach)
     lowest = -_highest_about(torch.where(inside, -middle, -FAR), reach)
     steady = highest - lowest < MOST_JUMP
-    within = 2 * cover - 1
+    within = 2 * outline.cover - 1
     core = share / 2 * thickness * (1 - (1 - within.clamp(min=0)).square()).sqrt() * steady
     free = thickness / 2 + margin
-    rim = torch.where(steady, (_way_to_outline(inside) / RIM_WIDTH).clamp(max=1), 1)
+    rim = torch.where(steady, (outline.way / RIM_WIDTH).clamp(max=1), 1)
     limit = torch.where(inside, core + (free - core) * rim, COVER_BLUR * within)
     return torch.cat([core, limit], 1)
 
 
 def _highest_about(x: Tensor, reach: int) -> Tensor:
     """The largest value of each (2 reach + 1)^2 pixels."""
-    return F.max_pool2d(x, 2 * reach + 1, 1, reach)
+    side = 2 * reach + 1
+    return F.max_pool2d(F.max_pool2d(x, (1, side), 1, (0, reach)), (side, 1), 1, (reach, 0))
 
 
 def _blurred(x: Tensor, sigma: float) -> Tensor:

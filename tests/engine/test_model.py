@@ -214,6 +214,23 @@ def test_depth_seen_in_the_mirror_too_is_that_of_the_mirrored_person(*, mirrored
     assert same == mirrored
 
 
+@pytest.mark.parametrize(("mirrored", "sideways"), [(True, 0.0), (False, 0.6)])
+def test_normals_seen_in_the_mirror_too_lean_to_neither_side(*, mirrored: bool, sideways: float) -> None:
+    """A net that takes everything for turned by the same angle, whatever it is shown."""
+    config = dataclasses.replace(NARROW.normals, input_size=32, detail_size=64, mirrored=mirrored)
+    model = MultiLevelPIFu(dataclasses.replace(NARROW, normals=config)).eval()
+
+    class Leaning(torch.nn.Module):
+        def forward(self, _: Tensor, matte: Tensor) -> list[Tensor]:
+            return [torch.tensor([0.6, 0, 0.8])[:, None, None].expand(1, 3, *matte.shape[-2:])] * 2
+
+    model.parts["normals"] = Leaning()
+    image, _ = narrow_inputs(64)
+    front, back = model.normals(image, torch.ones(1, 1, 64, 64))
+    for side in (front, back):
+        assert side[:, 0].numpy() == pytest.approx(sideways, abs=1e-6)
+
+
 def test_a_config_without_fine_level_has_none(narrow: MultiLevelPIFu) -> None:
     model = MultiLevelPIFu(dataclasses.replace(NARROW, fine=None))
     assert set(model.parts) == {"normals", "coarse"}

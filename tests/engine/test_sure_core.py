@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pifuhd_blender.engine.sure_core import THICKEST, sure_core, thick_enough
+from pifuhd_blender.engine.sure_core import THICKEST, find_outline, sure_core, thick_enough
 
 SIDE = 192
 
@@ -30,7 +30,7 @@ def two_legs(apart: float) -> tuple[torch.Tensor, torch.Tensor]:
 def test_a_limb_whose_front_lies_behind_its_back_gets_some_thickness() -> None:
     depth = torch.full((1, 2, SIDE, SIDE), 0.1)
     depth[:, 0] = 0.07  # the front: 3 cm behind the back
-    front, back = thick_enough(depth, leg())[0]
+    front, back = thick_enough(depth, find_outline(leg()))[0]
     thickness = front - back
     assert thickness[100, 96] == pytest.approx(THICKEST, rel=0.1)  # along its middle
     grown = thickness[100, 80:97]
@@ -42,12 +42,12 @@ def test_a_limb_whose_front_lies_behind_its_back_gets_some_thickness() -> None:
 
 def test_what_is_thick_enough_stays_as_it_is() -> None:
     depth = torch.stack([torch.full((64, 64), 0.2), torch.full((64, 64), -0.1)])[None]
-    assert torch.equal(thick_enough(depth, torch.ones(1, 1, 64, 64)), depth)
+    assert torch.equal(thick_enough(depth, find_outline(torch.ones(1, 1, 64, 64))), depth)
 
 
 def test_the_core_fills_its_share_of_a_limb_and_ends_at_its_outline() -> None:
     depth, matte = two_legs(apart=0.0)
-    core, limit = sure_core(depth, matte, 0.5, 0.01)[0]
+    core, limit = sure_core(depth, find_outline(matte), 0.5, 0.01)[0]
     assert core[46:154, 66:126].numpy() == pytest.approx(0.05, abs=1e-3)
     assert limit[46:154, 66:126].numpy() == pytest.approx(0.11, abs=1e-3)  # a hundredth beyond the maps
     assert (core[42:158, 61:131] > 0.005).all()  # up to the last pixel, but for the corners
@@ -58,7 +58,7 @@ def test_the_core_fills_its_share_of_a_limb_and_ends_at_its_outline() -> None:
 
 def test_towards_the_outline_the_mlp_has_less_say() -> None:
     depth, matte = two_legs(apart=0.0)
-    core, limit = sure_core(depth, matte, 0.5, 0.01)[0, :, 100]
+    core, limit = sure_core(depth, find_outline(matte), 0.5, 0.01)[0, :, 100]
     left_to_it = limit - core
     assert left_to_it[60] < 0.5 * left_to_it[75]
     assert (left_to_it[60:70].diff() > -1e-6).all()
@@ -67,9 +67,9 @@ def test_towards_the_outline_the_mlp_has_less_say() -> None:
 def test_an_outline_at_any_angle_is_followed_without_notches() -> None:
     rows, columns = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
     way = (columns - 70 - 0.3 * rows) / 1.09**0.5  # pixels to a slanting edge
-    matte = (way + 0.5).clamp(0, 1)[None, None]
+    outline = find_outline((way + 0.5).clamp(0, 1)[None, None])
     depth = torch.tensor([0.1, -0.1])[:, None, None].expand(1, 2, SIDE, SIDE)
-    core = sure_core(thick_enough(depth, matte), matte, 0.8, 0.01)[0, 0]
+    core = sure_core(thick_enough(depth, outline), outline, 0.8, 0.01)[0, 0]
     alongside = (way > 1.5) & (way < 2.0) & (rows > 20) & (rows < 170)
     assert alongside.sum() > 50
     assert core[alongside].max() < 1.25 * core[alongside].min()
@@ -77,14 +77,14 @@ def test_an_outline_at_any_angle_is_followed_without_notches() -> None:
 
 def test_a_pinhole_of_the_matte_is_no_hole_of_the_person() -> None:
     depth, matte = two_legs(apart=0.0)
-    whole = sure_core(depth, matte, 0.5, 0.01)
+    whole = sure_core(depth, find_outline(matte), 0.5, 0.01)
     matte[..., 100, 80] = 0
-    assert torch.equal(sure_core(depth, matte, 0.5, 0.01), whole)
+    assert torch.equal(sure_core(depth, find_outline(matte), 0.5, 0.01), whole)
 
 
 def test_no_core_hangs_between_limbs_at_different_depths() -> None:
     depth, matte = two_legs(apart=0.4)
-    core, limit = sure_core(depth, matte, 0.5, 0.01)[0, :, 100]
+    core, limit = sure_core(depth, find_outline(matte), 0.5, 0.01)[0, :, 100]
     assert not core[95:97].any()
     assert core[80] > 0.04
     assert core[112] > 0.04

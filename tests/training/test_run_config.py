@@ -62,6 +62,8 @@ def test_files_start_at_the_folder_of_runs_and_compact_is_a_word(
     assert "normals" not in replace(located, input_normals="true").needed_files()
 
 
-def test_the_shipped_runs_for_a_graphics_card_begin_with_what_ships() -> None:
-    for name in ("gpu_normals", "gpu_coarse"):
+def test_runs_that_go_on_begin_with_what_ships() -> None:
+    for name in ("gpu_normals", "gpu_coarse", "further_normals", "further_coarse"):
         assert RunConfig.read(CONFIGS / f"{name}.json").start == "compact"
+    for kind in ("gpu", "further"):
+        assert RunConfig.read(CONFIGS / f"{kind}_coarse.json").normals == f"{kind}_normals/weights.pt"

@@ -45,7 +45,8 @@ class JointConfig:
 
     With a ``detail_size`` it sees pictures of at least that size twice, and what is finer than
     ``detail_cells`` along a side comes from the larger view (see ``normal_scales.py``). ``mirrored``: the
-    smaller view is then the mean of those of the picture and of its mirror image.
+    smaller view is then the mean of those of the picture and of its mirror image. Nothing is trained for it,
+    so a file from before it was thought of gets it, too.
     """
 
     kind: Literal["joint"] = "joint"
@@ -55,7 +56,7 @@ class JointConfig:
     detail: int = 12
     detail_size: int = 0
     detail_cells: int = 128
-    mirrored: bool = False
+    mirrored: bool = True
 
 
 @dataclass(frozen=True)
@@ -204,7 +205,7 @@ _COMPACT = ModelConfig(
     # The sizes that the shipped weights were trained at. The normal net saw crops of twice that scale too: a
     # second look at it takes 0.2 to 0.6 degrees off held-out people's normals, alone it would add as much.
     # The mirror image takes 0.3 off the front's and 0.2 off the back's
-    normals=JointConfig(input_size=256, blocks=(1, 1, 3, 4, 4), detail_size=512, mirrored=True),
+    normals=JointConfig(input_size=256, blocks=(1, 1, 3, 4, 4), detail_size=512),
     coarse=LevelConfig(
         filter=UNetConfig(blocks=(2, 2, 3, 4, 4), sharp=8),
         input_size=256,

@@ -54,6 +54,10 @@ from .surface import Surface, extract_surface
 
 __all__ = ["Reconstructor", "Result", "Settings"]
 
+MOST_LOOSE = 0.05  # of the surface; a shin is 7 percent of a person's
+LOST_PART = (
+    "A part of the person hung loose and was left out; check the cut-out, or take a plainer background."
+)
 _CHUNK = {"cpu": 10_000, "cuda": 200_000, "mps": 50_000}  # points in one question to the MLPs
 
 
@@ -202,7 +206,12 @@ class _Run:
         del seen
         free_cached_memory(self.effort.device)
         with self._stage("mesh", "Cleaning the mesh"):
-            mesh = cleanup.clean(Mesh(surface.vertices, surface.faces), self.settings.smoothing, self._poll)
+            whole = Mesh(surface.vertices, surface.faces)
+            warnings = [*photo.warnings, *matte.warnings]
+            if cleanup.loose_share(whole) > MOST_LOOSE:
+                warnings.append(LOST_PART)
+            mesh = cleanup.clean(whole, self.settings.smoothing, self._poll)
+            del whole
         asked = self.settings.relief
         relief = model.config.relief if asked is None else asked
         with self._stage("relief", "Carving the relief") as progress:
@@ -238,7 +247,7 @@ class _Run:
             seconds=self.stages.seconds,
             peak_memory_mb=0.0,  # measured around the whole
             peak_device_memory_mb=None,
-            warnings=(*photo.warnings, *matte.warnings),
+            warnings=tuple(warnings),
             model_name=self.held.name,
             model_sha256=self.held.sha256,
             device=self.effort.device,

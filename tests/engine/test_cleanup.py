@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 import trimesh
 
-from pifuhd_blender.engine.cleanup import close_holes, main_component, orient_outward, simplify, smooth
+from pifuhd_blender.engine.cleanup import (
+    close_holes,
+    loose_share,
+    main_component,
+    orient_outward,
+    simplify,
+    smooth,
+)
 from pifuhd_blender.engine.mesh import Mesh, is_watertight, vertex_normals, volume
 from pifuhd_blender.engine.surface import extract_surface
 from tests import body_field
@@ -33,6 +40,8 @@ def test_largest_piece_by_area_is_kept_not_the_one_with_most_faces() -> None:
 
     kept = main_component(both)
 
+    assert loose_share(both) == pytest.approx(0.3**2 / (0.3**2 + 2.0**2), rel=0.05)
+    assert loose_share(kept) == 0
     assert len(kept.faces) == len(large.faces)
     assert kept.colours is not None
     assert len(kept.vertices) == len(large.vertices) == len(kept.colours)

@@ -30,7 +30,7 @@ from pifuhd_blender.engine.matting import find_matte
 from pifuhd_blender.engine.model import CoarseFeatures, MultiLevelPIFu
 from pifuhd_blender.engine.model_config import PARTS, ModelConfig, Part
 from pifuhd_blender.engine.photo import load_photo
-from pifuhd_blender.engine.reconstruct import LOST_PART, Reconstructor
+from pifuhd_blender.engine.reconstruct import Reconstructor
 from pifuhd_blender.engine.result import Result
 from pifuhd_blender.engine.settings import Settings
 from pifuhd_blender.engine.weights_layout import WeightsFile
@@ -297,28 +297,6 @@ def test_memory_that_runs_out_ends_in_smaller_chunks_and_a_warning(
     assert result.watertight
     assert max(body) <= 5000
     assert any("smaller chunks" in warning for warning in result.warnings)
-
-
-@pytest.mark.usefixtures("body")
-def test_a_large_part_that_hangs_loose_is_said(
-    reconstructor: Reconstructor, photo: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = reconstructor.reconstruct(photo, Settings(resolution=128))
-    answer = ColumnQuery.__call__
-
-    def with_ball(query: ColumnQuery, points: NDArray[np.float32]) -> NDArray[np.float32]:
-        """A ball floats in front of the belly."""
-        off = np.linalg.norm(points - np.array([0, 0, 0.75], np.float32), axis=1) - 0.2
-        return np.maximum(answer(query, points), 1 / (1 + np.exp(np.minimum(off / 0.01, 50)))).astype(
-            np.float32
-        )
-
-    monkeypatch.setattr(ColumnQuery, "__call__", with_ball)
-    parted = reconstructor.reconstruct(photo, Settings(resolution=128))
-
-    assert LOST_PART in parted.warnings
-    assert LOST_PART not in whole.warnings
-    assert len(parted.mesh.vertices) == pytest.approx(len(whole.mesh.vertices), rel=0.01)
 
 
 @pytest.mark.usefixtures("body")

@@ -68,7 +68,8 @@ def _pieces(mesh: Mesh) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     links = csr_matrix((np.ones(len(ends[0]), np.bool_), ends), (count, count))
     pieces, label = connected_components(links, directed=False)
     face_piece = label[mesh.faces[:, 0]]
-    areas = np.bincount(face_piece, np.linalg.norm(face_crosses(mesh.vertices, mesh.faces), axis=1), pieces)
+    sizes = np.linalg.norm(face_crosses(mesh.vertices, mesh.faces), axis=1)
+    areas = np.bincount(face_piece, sizes, pieces).astype(np.float64)
     return face_piece, areas
 
 

@@ -114,8 +114,9 @@ class ModelConfig:
     ``depth`` is how a point's w enters the coarse MLP: ``linear`` is ``depth_scale * w``, ``waves`` is
     ``[s w, sin(k s w), cos(k s w) for k = 1, 2, 4, 8]`` with ``s = depth_scale``. With a
     ``depth_margin`` (box units) nothing farther than that before the front or behind the back depth map is
-    occupied: where the MLP is in doubt it would otherwise fill a column with sheets. With a ``depth_core`` as
-    large a share of what lies between the maps is occupied inside the matte: so that no limb is lost. With
+    occupied: where the MLP is in doubt it would otherwise fill a column with sheets. With a ``depth_core``
+    beside it as large a share of what lies between the maps is occupied inside the matte, so that no limb is
+    lost, and the matte decides where the person ends (``sure_core.py``); alone it does nothing. With
     ``depth_mirrored`` the maps are the mean of those of the picture and of its mirror image. ``relief`` is
     how far a mesh follows the normals unless the user says otherwise: 0 where the levels carry the detail by
     themselves.

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What surely belongs to a person between the depth maps: a core that ends at the matte's outline.
 
-The maps' cells are eight pixels of the picture; an MLP that decides alone where a person ends cuts a notch
-beside each of them. So the core has the picture's own pixels, is round at its rim, and is at least as thick
-as a limb of that width. Imports torch only. Never here: points and what bounds their answers
+The MLP's features have cells of eight pixels of the picture; left alone to decide where a person ends it cuts
+a notch beside each of them. So the core has the picture's own pixels, is round at its rim, and is at least as
+thick as a limb of that width. Imports torch only. Never here: points and what bounds their answers
 (``point_features.py``).
 """
 

@@ -32,7 +32,7 @@ def test_a_limb_whose_front_lies_behind_its_back_gets_some_thickness() -> None:
     depth[:, 0] = 0.07  # the front: 3 cm behind the back
     front, back = thick_enough(depth, find_outline(leg()))[0]
     thickness = front - back
-    assert thickness[100, 96] == pytest.approx(THICKEST, rel=0.1)  # along its middle
+    assert thickness[100, 96] == pytest.approx(THICKEST, rel=0.1)  # along its middle, where steps are blurred
     grown = thickness[100, 80:97]
     assert (grown > 0.01).all()  # a rounded edge, no blade
     assert (grown.diff() > -1e-6).all()
@@ -72,7 +72,8 @@ def test_an_outline_at_any_angle_is_followed_without_notches() -> None:
     core = sure_core(thick_enough(depth, outline), outline, 0.8, 0.01)[0, 0]
     alongside = (way > 1.5) & (way < 2.0) & (rows > 20) & (rows < 170)
     assert alongside.sum() > 50
-    assert core[alongside].max() < 1.25 * core[alongside].min()
+    # Measured 1.001; of a core in cells of four pixels 1.93
+    assert core[alongside].max() < 1.05 * core[alongside].min()
 
 
 def test_a_pinhole_of_the_matte_is_no_hole_of_the_person() -> None:

@@ -48,17 +48,7 @@ def test_training_shows_every_group_and_only_rotations(library: PoseLibrary) -> 
     )
 
 
-def test_knees_bend_backward_only() -> None:
-    rng = np.random.default_rng(2)
-
-    for _ in range(100):
-        pose = active_pose(rng)
-        for side in ("L", "R"):
-            # Bending back turns the shin (0, -1, 0) towards -z
-            assert (pose[f"lowerleg01.{side}"] @ [0.0, -1.0, 0.0])[2] <= 1e-9
-
-
-@pytest.mark.parametrize("make", [gait_pose, shifted_pose, loose_pose])
+@pytest.mark.parametrize("make", [active_pose, gait_pose, shifted_pose, loose_pose])
 def test_made_up_poses_are_rotations_and_knees_bend_backward(make: PoseMaker) -> None:
     rng = np.random.default_rng(3)
 
@@ -69,6 +59,7 @@ def test_made_up_poses_are_rotations_and_knees_bend_backward(make: PoseMaker) ->
             turns @ turns.transpose(0, 2, 1), np.eye(3)[None].repeat(len(turns), 0), atol=1e-9
         )
         for side in ("L", "R"):
+            # Bending back turns the shin (0, -1, 0) towards -z
             assert (pose[f"lowerleg01.{side}"] @ [0.0, -1.0, 0.0])[2] <= 1e-9
 
 
@@ -92,7 +83,7 @@ def test_weight_on_one_leg_keeps_that_knee_straight() -> None:
     for _ in range(100):
         pose = shifted_pose(rng)
         bent = [np.arccos((pose[f"lowerleg01.{side}"] @ down) @ down) for side in ("L", "R")]
-        assert min(bent) < 0.35
+        assert min(bent) < 0.35  # radians: nearly six standard deviations of the straight knee's 0.06
 
 
 def test_recorded_limbs_mix_only_among_the_poses_of_the_training(tmp_path: Path) -> None:

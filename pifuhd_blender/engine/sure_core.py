@@ -27,6 +27,9 @@ THICKEST = 0.12  # box units, the most that is asked of any: 12 cm, a thin thigh
 RIM_RADIUS = 0.04  # box units, of the circle that closes a body at its outline
 RIM_ROUND = 1.3  # its thickness there, by that of half the circle
 RIM_WIDTH = 0.03  # box units, over which the MLP's say grows
+ARC_WIDTH = 0.05  # box units inside the outline, from where on a body closes in an arc
+ARC_SHARE = 0.95  # of what it is thick there
+ARC_MOST = 3.0  # half widths, of a limb's thickness
 PINHOLE = 0.012  # box units, the widest hole of a matte that is none of the person's
 WAY_BLUR = 0.006  # box units, standard deviation: steps of pixels become a slope
 COVER_BLUR = 0.008  # box units: over twice as far the core grows from nothing to all of its share
@@ -83,12 +86,26 @@ def thick_enough(depth: Tensor, outline: Outline) -> Tensor:
         Of the same size.
     """
     way = outline.way
+    front, back = depth[:, :1], depth[:, 1:]
     near = way.clamp(max=RIM_RADIUS)
     rim = RIM_ROUND * (near * (2 * RIM_RADIUS - near)).sqrt()
     least = torch.maximum((ROUND * way).clamp(max=THICKEST), rim)
-    front, back = depth[:, :1], depth[:, 1:]
+    least = torch.maximum(least, _arc(front - back, way))
     lacking = torch.where(least > 0, (least - (front - back)).clamp(min=0) / 2, 0)
     return torch.cat([front + lacking, back - lacking], 1)
+
+
+def _arc(thickness: Tensor, way: Tensor) -> Tensor:
+    """How thick a body is towards its outline if it closes in an arc from what it is further inside."""
+    pixel = 2 / way.shape[-1]
+    half_width = _highest_about(way, round(ARC_WIDTH / pixel)).clamp(max=ARC_WIDTH)
+    inner = ((way >= 0.8 * half_width) & (way > 0)).float()
+    sigma = ARC_WIDTH / 2 / pixel
+    known = _blurred(inner, sigma)
+    inside = _blurred(thickness.clamp(min=0) * inner, sigma) / known.clamp(min=1e-4)
+    inside = torch.minimum(inside, ARC_MOST * half_width) * (known > 1e-4)
+    share = (way / half_width.clamp(min=1e-4)).clamp(max=1)
+    return ARC_SHARE * inside * (share * (3 - share) / 2).sqrt() * (share < 1)
 
 
 def sure_core(depth: Tensor, outline: Outline, share: float, margin: float) -> Tensor:
@@ -122,9 +139,11 @@ def sure_core(depth: Tensor, outline: Outline, share: float, margin: float) -> T
     lowest = -_highest_about(torch.where(inside, -middle, -FAR), reach)
     steady = highest - lowest < MOST_JUMP
     within = 2 * outline.cover - 1
-    core = share / 2 * thickness * (1 - (1 - within.clamp(min=0)).square()).sqrt() * steady
+    rim = (outline.way / RIM_WIDTH).clamp(max=1)
+    kept = 1 - (1 - share) * rim  # at the outline, where the MLP has no say, all of it
+    core = kept / 2 * thickness * (1 - (1 - within.clamp(min=0)).square()).sqrt() * steady
     free = thickness / 2 + margin
-    rim = torch.where(steady, (outline.way / RIM_WIDTH).clamp(max=1), 1)
+    rim = torch.where(steady, rim, 1)
     limit = torch.where(inside, core + (free - core) * rim, COVER_BLUR * within)
     return torch.cat([core, limit], 1)
 

@@ -40,6 +40,21 @@ def test_a_limb_whose_front_lies_behind_its_back_gets_some_thickness() -> None:
     assert thickness[leg()[0, 0] == 0].numpy() == pytest.approx(-0.03, abs=1e-6)  # and nothing beside it
 
 
+def test_a_body_that_depth_maps_pinch_at_its_outline_closes_in_an_arc() -> None:
+    size = 512
+    matte = torch.zeros(1, 1, size, size)
+    matte[..., 100:400, 200:312] = 1
+    within = (torch.arange(size) - 199.5).clamp(min=0)  # pixels to the left outline
+    half = 0.15 * (within / 10).clamp(max=1)  # a blade of ten pixels along a body a third as thick as wide
+    depth = torch.stack([half, -half])[None, :, None].expand(1, 2, size, size)
+    front, back = thick_enough(depth, find_outline(matte))[0, :, 250]
+    thickness = (front - back)[200:256]
+    assert thickness[3] > 0.1  # a blade has 0.08 there, an ellipse 0.13
+    bends = thickness[2:13].diff().diff()
+    assert bends.max() < 0.002  # nowhere hollow
+    assert thickness[20:].numpy() == pytest.approx(0.3, abs=1e-6)
+
+
 def test_what_is_thick_enough_stays_as_it_is() -> None:
     depth = torch.stack([torch.full((64, 64), 0.2), torch.full((64, 64), -0.1)])[None]
     assert torch.equal(thick_enough(depth, find_outline(torch.ones(1, 1, 64, 64))), depth)
@@ -65,14 +80,15 @@ def test_towards_the_outline_the_mlp_has_less_say() -> None:
 
 
 def test_an_outline_at_any_angle_is_followed_without_notches() -> None:
-    rows, columns = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
+    size = 512  # as in a reconstruction: steps of pixels count for less than in smaller pictures
+    rows, columns = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
     way = (columns - 70 - 0.3 * rows) / 1.09**0.5  # pixels to a slanting edge
     outline = find_outline((way + 0.5).clamp(0, 1)[None, None])
-    depth = torch.tensor([0.1, -0.1])[:, None, None].expand(1, 2, SIDE, SIDE)
+    depth = torch.tensor([0.1, -0.1])[:, None, None].expand(1, 2, size, size)
     core = sure_core(thick_enough(depth, outline), outline, 0.8, 0.01)[0, 0]
-    alongside = (way > 1.5) & (way < 2.0) & (rows > 20) & (rows < 170)
-    assert alongside.sum() > 50
-    # Measured 1.001; of a core in cells of four pixels 1.93
+    alongside = (way > 4.7) & (way < 4.8) & (rows > 20) & (rows < 490)
+    assert alongside.sum() > 40
+    # A core in cells of four pixels has 1.93
     assert core[alongside].max() < 1.05 * core[alongside].min()
 
 

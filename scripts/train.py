@@ -50,6 +50,9 @@ def _parser() -> argparse.ArgumentParser:
         "--first", type=int, default=0, help="number of the first: who somebody is depends on it alone"
     )
     data.add_argument("--held-out", action="store_true", help="people for evaluation, never seen in training")
+    data.add_argument(
+        "--close-ups", action="store_true", help="their heads from near by instead of the whole people"
+    )
     data.add_argument("--processes", type=count, default=1)
     sheet = commands.add_parser("sheet", help="show random people of a folder of shards")
     sheet.add_argument("--data", type=Path, required=True, help="folder of shards")
@@ -59,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="train parts in turn")
     run.add_argument("configs", nargs="+", help="names or files of runs, in this order")
     run.add_argument("--data", type=Path, required=True, help="folder of shards")
+    run.add_argument("--close-ups", type=Path, help="folder of shards made with --close-ups, for normals")
     run.add_argument("--runs", type=Path, default=ROOT / "runs", help="where runs are kept")
     run.add_argument("--device", default="auto", choices=DEVICES)
     export = commands.add_parser("export", help="put trained parts into one weights file")
@@ -99,20 +103,20 @@ def _share(text: str) -> float:
 
 
 @functools.cache
-def _writer(assets: Path, *, held_out: bool) -> ShardWriter:
+def _writer(assets: Path, *, held_out: bool, close_ups: bool) -> ShardWriter:
     """The writer of this process: its graphics context can't be shared, but is worth keeping."""
     import torch
 
     from pifuhd_blender.training.shards import ShardWriter
 
     torch.set_num_threads(1)  # the drape's small scatters lose time on more
-    return ShardWriter.of(assets, held_out=held_out)
+    return ShardWriter.of(assets, held_out=held_out, close_ups=close_ups)
 
 
-def _make_people(assets: Path, out: Path, numbers: list[int], *, held_out: bool) -> int:
+def _make_people(assets: Path, out: Path, numbers: list[int], *, held_out: bool, close_ups: bool) -> int:
     """Write the shards of some people, in a process of its own."""
     for number in numbers:
-        _writer(assets, held_out=held_out).write(number, out)
+        _writer(assets, held_out=held_out, close_ups=close_ups).write(number, out)
     return len(numbers)
 
 
@@ -133,7 +137,14 @@ def _data(arguments: argparse.Namespace) -> None:
         tqdm(total=len(missing), unit="person") as bar,
     ):
         jobs = [
-            pool.submit(_make_people, arguments.assets, arguments.out, portion, held_out=arguments.held_out)
+            pool.submit(
+                _make_people,
+                arguments.assets,
+                arguments.out,
+                portion,
+                held_out=arguments.held_out,
+                close_ups=arguments.close_ups,
+            )
             for portion in portions
         ]
         try:
@@ -161,15 +172,25 @@ def _run(arguments: argparse.Namespace) -> None:
     from pifuhd_blender.engine.device import choose_device
     from pifuhd_blender.training.device_people import DevicePeople
     from pifuhd_blender.training.processes import open_device
+    from pifuhd_blender.training.run_config import RunError
     from pifuhd_blender.training.trainer import Trainer
 
     runs = _read_runs(arguments.configs, arguments.runs)
+    if arguments.close_ups is None and any(config.close_ups for _, config in runs):
+        raise RunError("A run wants close-ups of heads; name their folder (--close-ups).")
     choose_device(arguments.device)  # says so where there is none such
     device = open_device(arguments.device)
     people = None
     for name, config in runs:
         torch.set_num_threads(config.threads)
-        trainer = Trainer(config, arguments.runs / name, arguments.data, device, people=people)
+        trainer = Trainer(
+            config,
+            arguments.runs / name,
+            arguments.data,
+            device,
+            people=people,
+            close_ups=arguments.close_ups,
+        )
         people = trainer.subjects if isinstance(trainer.subjects, DevicePeople) else None
         trainer.run()
 

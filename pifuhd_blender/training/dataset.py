@@ -188,15 +188,25 @@ class SampleStream(IterableDataset[Sample]):
         One is drawn for each sample.
     seed
         Of the random numbers.
+    close_ups, share
+        A set of close-ups, and how many of the samples come from it instead, in [0, 1]; they are not zoomed.
     """
 
     RESCAN_EVERY = 400  # samples
 
     def __init__(
-        self, subjects: SubjectSet, size: int, points: int, zooms: tuple[float, ...], seed: int
+        self,
+        subjects: SubjectSet,
+        size: int,
+        points: int,
+        zooms: tuple[float, ...],
+        seed: int,
+        close_ups: SubjectSet | None = None,
+        share: float = 0.0,
     ) -> None:
         super().__init__()
         self.subjects, self.size, self.points, self.zooms, self.seed = subjects, size, points, zooms, seed
+        self.close_ups, self.share = close_ups, share
 
     def __iter__(self) -> Iterator[Sample]:
         worker = torch.utils.data.get_worker_info()
@@ -205,12 +215,16 @@ class SampleStream(IterableDataset[Sample]):
         count = 0
         while True:
             if count % self.RESCAN_EVERY == 0:
-                self.subjects.rescan()
+                for subjects in filter(None, (self.subjects, self.close_ups)):
+                    subjects.rescan()
             count += 1
-            number = int(rng.integers(len(self.subjects)))
-            view = int(rng.integers(len(self.subjects.shard(number).views)))
-            zoom = float(self.zooms[rng.integers(len(self.zooms))])
-            yield self.subjects.sample(number, view, self.size, rng, self.points, zoom)
+            subjects, zooms = self.subjects, self.zooms
+            if self.close_ups is not None and rng.random() < self.share:
+                subjects, zooms = self.close_ups, (1.0,)
+            number = int(rng.integers(len(subjects)))
+            view = int(rng.integers(len(subjects.shard(number).views)))
+            zoom = float(zooms[rng.integers(len(zooms))])
+            yield subjects.sample(number, view, self.size, rng, self.points, zoom)
 
 
 def _shrink(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .assets import AssetPack
+from .close_ups import CLOSE_UP_SIZE, draw_close_up
 from .geometry import Points
 from .labels import labelled_points, surface_samples, true_surface
 from .light import Lighting, exposed, random_direction, shade, turned
@@ -33,6 +34,7 @@ HELD_OUT_SEED = 77
 NEAR_POINTS, UNIFORM_POINTS = 20_000, 5_000
 HELD_OUT_NEAR_POINTS, HELD_OUT_UNIFORM_POINTS = 48_000, 12_000
 SUPERSAMPLE, HELD_OUT_SUPERSAMPLE = 1.5, 2.0
+CLOSE_UP_DEPTH_SIZE = 160  # pixels; divides the size that close-ups are drawn at
 VIEWS = 8
 FRAMING_POINTS = 20_000
 
@@ -99,20 +101,26 @@ class ShardWriter:
     held_out
         Whether to make the people of the evaluation: with other bodies, garments and poses, four views
         at right angles, and their true surface.
+    close_ups
+        Whether their heads are seen from near by (``close_ups.py``) instead; such shards have no points.
     """
 
     pack: AssetPack
     poses: PoseLibrary
     rasteriser: Rasteriser
     held_out: bool = False
+    close_ups: bool = False
 
     @classmethod
-    def of(cls, assets: Path, *, held_out: bool) -> ShardWriter:
+    def of(cls, assets: Path, *, held_out: bool, close_ups: bool = False) -> ShardWriter:
         """From the folder of an asset pack, with a graphics context of its own."""
         poses = PoseLibrary(assets / "poses" / "makehuman_poses.npz")
-        supersample = HELD_OUT_SUPERSAMPLE if held_out else SUPERSAMPLE
-        rasteriser = Rasteriser(supersample=supersample, skin_inside=held_out)
-        return cls(AssetPack(assets), poses, rasteriser, held_out)
+        if close_ups:
+            rasteriser = Rasteriser(CLOSE_UP_SIZE, CLOSE_UP_DEPTH_SIZE, SUPERSAMPLE, skin_inside=False)
+        else:
+            supersample = HELD_OUT_SUPERSAMPLE if held_out else SUPERSAMPLE
+            rasteriser = Rasteriser(supersample=supersample, skin_inside=held_out)
+        return cls(AssetPack(assets), poses, rasteriser, held_out, close_ups)
 
     def write(self, number: int, folder: Path) -> Path:
         """Build subject ``number`` and write its shard, complete or not at all; the shard's path."""
@@ -122,13 +130,16 @@ class ShardWriter:
         arrays = self._pictures(subject, rng)
         near = HELD_OUT_NEAR_POINTS if self.held_out else NEAR_POINTS
         uniform = HELD_OUT_UNIFORM_POINTS if self.held_out else UNIFORM_POINTS
-        points, labels = labelled_points(subject, near, uniform, rng)
+        if self.close_ups:
+            near, points, labels = 0, np.zeros((0, 3), np.float32), np.zeros(0, bool)
+        else:
+            points, labels = labelled_points(subject, near, uniform, rng)
         arrays |= {
             "points": points, "inside": np.packbits(labels), "near": np.array(near),
             "height": np.array(subject.height),
             "group": np.array(person.group), "garments": np.array(person.garments),
         }  # fmt: skip
-        if self.held_out:
+        if self.held_out and not self.close_ups:
             arrays["true_vertices"], arrays["true_faces"] = true_surface(subject)
         path = shard_path(folder, number)
         write_arrays(path, arrays)
@@ -143,12 +154,16 @@ class ShardWriter:
         textures = {piece.texture: self.pack.texture(piece.texture) for piece in subject.pieces}
         # By area: vertices crowd in hands and faces, and would pull the depth's origin about with them
         surface = surface_samples(subject, FRAMING_POINTS, rng)
+        eyes = next(piece for piece in subject.pieces if piece.kind == "eyes")
         views: list[NDArray[Any]] = []
         depths: list[NDArray[Any]] = []
         arrays: dict[str, NDArray[Any]] = {}
         with self.rasteriser.upload(subject.pieces, shading, looks, textures) as scene:
-            for k in range(HELD_OUT_VIEWS if self.held_out else VIEWS):
-                view = (held_out_view if self.held_out else draw_view)(surface, rng, k)
+            for k in range(HELD_OUT_VIEWS if self.held_out and not self.close_ups else VIEWS):
+                if self.close_ups:
+                    view = draw_close_up(eyes.vertices, eyes.rest, rng, k)
+                else:
+                    view = (held_out_view if self.held_out else draw_view)(surface, rng, k)
                 lighting = self._draw_lighting(view, key, rng)
                 front = self.rasteriser.render(scene, view, lighting)
                 back = self.rasteriser.render_back(scene, view)

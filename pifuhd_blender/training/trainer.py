@@ -58,13 +58,16 @@ class Trainer:
         What learns; by default the config's part of its model.
     people : DevicePeople, optional
         Those that an earlier run has on the device already; of use to a ``resident`` config alone.
+    close_ups : Path, optional
+        Folder of close-ups, for a config that wants some.
 
     Raises
     ------
     ShardError
-        There is nobody in the folder of shards.
+        There is nobody in a folder of shards.
     RunError, UnreadableWeights
-        What the run begins from, looks through or goes on from is no good.
+        What the run begins from, looks through or goes on from is no good, or it wants close-ups and no
+        folder of them is named.
     """
 
     def __init__(
@@ -75,15 +78,14 @@ class Trainer:
         device: torch.device,
         task: Task | None = None,
         people: DevicePeople | None = None,
+        close_ups: Path | None = None,
     ) -> None:
         torch.manual_seed(config.seed)
         self.config, self.folder, self.device = config, folder, device
-        if config.resident:
-            self.subjects = people or DevicePeople(data, device, config.workers, config.seed)
-        else:
-            self.subjects = SubjectSet(data)
-        if not len(self.subjects):
-            raise ShardError(f"There are no people in {data}; make some with train.py data.")
+        if config.close_ups and close_ups is None:
+            raise RunError("The run wants close-ups of heads; name their folder (--close-ups).")
+        self.subjects = people if config.resident and people else self._people_in(data)
+        self.close_ups = self._people_in(close_ups) if config.close_ups and close_ups else None
         folder.mkdir(parents=True, exist_ok=True)
         config.write(folder / "run.json")
         located = config.located(folder.parent, COMPACT_WEIGHTS)
@@ -121,6 +123,15 @@ class Trainer:
         self.processes = distributed.get_world_size() if together else 1
         self.rank = distributed.get_rank() if together else 0
         self._resume()
+
+    def _people_in(self, folder: Path) -> SubjectSet | DevicePeople:
+        config = self.config
+        if config.resident:
+            return DevicePeople(folder, self.device, config.workers, config.seed)
+        subjects = SubjectSet(folder)
+        if not len(subjects):
+            raise ShardError(f"There are no people in {folder}; make some with train.py data.")
+        return subjects
 
     def _follow(self, averages: Weights, current: Weights, steps: Tensor | int) -> None:
         """Moving average whose memory grows with the run, so that its first steps don't linger."""
@@ -178,7 +189,9 @@ class Trainer:
         if isinstance(self.subjects, DevicePeople):
             torch.manual_seed(seed)
             return _told(self._made_here(stage, self.subjects))
-        stream = SampleStream(self.subjects, stage.size, self.task.points, stage.zooms, seed)
+        heads = self.close_ups if isinstance(self.close_ups, SubjectSet) else None
+        share = self.config.close_ups
+        stream = SampleStream(self.subjects, stage.size, self.task.points, stage.zooms, seed, heads, share)
         pinned = self.device.type == "cuda"
         workers = self.config.workers
         return _told(iter(DataLoader(stream, stage.batch, num_workers=workers, pin_memory=pinned)))
@@ -186,9 +199,15 @@ class Trainer:
     def _made_here(self, stage: StageConfig, people: DevicePeople) -> Iterator[Batch]:
         """Batches of a device's people, several drawn at once: some hundred small steps each time."""
         drawn = stage.batch * DRAWN_AT_ONCE
+        heads = self.close_ups if isinstance(self.close_ups, DevicePeople) else None
+        near = round(drawn * self.config.close_ups) if heads else 0
         while True:
-            people.welcome()
-            samples = people.batch(drawn, stage.size, stage.zooms, self.task.points)
+            portions: list[Batch] = []
+            for source, count, zooms in ((people, drawn - near, stage.zooms), (heads, near, (1.0,))):
+                if source is not None and count:
+                    source.welcome()
+                    portions.append(source.batch(count, stage.size, zooms, self.task.points))
+            samples = {name: torch.cat([portion[name] for portion in portions]) for name in portions[0]}
             for chosen in torch.randperm(drawn, device=self.device).split(stage.batch):
                 yield {name: value[chosen] for name, value in samples.items()}
 

@@ -78,6 +78,8 @@ def test_a_run_that_nobody_knows_is_refused_with_those_that_are_known(run: Run, 
         ({"learning_rate": "fast"}, ["'fast' for 'learning_rate'"]),
         ({"predicted_normals": [1]}, ["[1] for 'predicted_normals'"]),
         ({"samples": 0, "minutes": 0}, ["no length"]),
+        ({"close_ups": 1.5}, ["close_ups 1.5", "0 to 1"]),
+        ({"part": "coarse", "input_normals": "none", "close_ups": 0.5}, ["close_ups 0.5", "other parts"]),
         ({"stages": []}, ["one stage at least"]),
         ({"stages": [{"share": 0.4, "size": 64, "batch": 2}]}, ["add up to 0.4"]),
         ({"stages": [{"share": 1, "size": 64}]}, ["Stage 0", "lacks the key 'batch'"]),
@@ -97,6 +99,12 @@ def test_a_run_file_that_is_no_good_is_refused(
     runs = tmp_path / "runs"
     refused(run("run", file, "--data", data, "--runs", runs), str(file), *pieces)
     assert not runs.exists()
+
+
+def test_a_run_that_wants_close_ups_needs_their_folder(run: Run, data: Path, tmp_path: Path) -> None:
+    file = run_file(tmp_path, close_ups=0.5)
+    refused(run("run", file, "--data", data, "--runs", tmp_path / "runs"), "--close-ups")
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize(("text", "piece"), [("{part: 1}", "no JSON"), ("[1]", "no JSON object")])

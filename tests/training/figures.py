@@ -38,17 +38,20 @@ def turned_view() -> View:
     return View(rotation("x", 0.2) @ rotation("y", 1.0), np.array([0.05, -0.1, 0.02]), 0.9, 0.2, 0.03, 1.0)
 
 
-def write_ball_shard(folder: Path, number: int, size: int = 512, *, held_out: bool = False) -> Path:
+def write_ball_shard(
+    folder: Path, number: int, size: int = 512, *, held_out: bool = False, close_up: bool = False
+) -> Path:
     """A shard as :class:`.shards.ShardWriter` writes it, with two equal views of the ball.
 
-    The person's height is the ball's. A held-out one knows the true surface.
+    The person's height is the ball's. A held-out one knows the true surface. A close-up is blue, not orange,
+    and has no points.
     """
     axis = (np.arange(size) + 0.5) / size * 2 - 1
     u, v = np.meshgrid(axis * HALF / RADIUS, axis * HALF / RADIUS)
     covered = u**2 + v**2 < 1
     height = np.sqrt(np.clip(1 - u**2 - v**2, 0, 1))
     alpha = covered[..., None] * 255.0
-    colour = np.where(covered[..., None], np.array([200.0, 120, 60]), 0)
+    colour = np.where(covered[..., None], np.array([60.0, 120, 200] if close_up else [200.0, 120, 60]), 0)
     pictures = [np.concatenate([colour, alpha], 2)]
     for side in (1, -1):
         normal = np.stack([u, -v, side * height], -1)
@@ -66,10 +69,12 @@ def write_ball_shard(folder: Path, number: int, size: int = 512, *, held_out: bo
         + rng.normal(size=(800, 3)) * 0.02
     )
     points = np.concatenate([near, rng.uniform(-RADIUS, RADIUS, (200, 3))]).astype(np.float32)
+    count = 0 if close_up else 800
+    points = points[: len(points) if count else 0]
     arrays = {
         "picture_0": png, "picture_1": png, "view": np.stack([front_view().pack()] * 2),
         "depth": np.stack([np.stack([depth, -depth])] * 2).astype(np.float16),
-        "points": points, "near": np.array(800),
+        "points": points, "near": np.array(count),
         "inside": np.packbits(np.linalg.norm(points, axis=1) < RADIUS),
         "height": np.array(2 * RADIUS), "group": np.array("standing"),
     }  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pifuhd_blender.training import dataset
-from pifuhd_blender.training.dataset import SampleStream, SubjectSet
+from pifuhd_blender.training.dataset import Sample, SampleStream, SubjectSet
 from tests.training.figures import HALF, RADIUS, write_ball_shard
 
 
@@ -108,6 +108,34 @@ def test_the_stream_never_repeats_a_sample(ball: SubjectSet) -> None:
     first, second = next(stream), next(stream)
     assert first["points"].shape == (3, 100)
     assert not np.array_equal(first["image"], second["image"])
+
+
+def test_some_of_the_samples_are_close_ups_which_are_not_enlarged(
+    ball: SubjectSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heads = tmp_path / "heads"
+    heads.mkdir()
+    write_ball_shard(heads, 0, close_up=True)
+    zooms: dict[Path, set[float]] = {}
+    plain = SubjectSet.sample
+
+    def noted(
+        self: SubjectSet,
+        number: int,
+        view: int,
+        size: int,
+        rng: np.random.Generator | None,
+        points: int,
+        zoom: float,
+    ) -> Sample:
+        zooms.setdefault(self.folder, set()).add(zoom)
+        return plain(self, number, view, size, rng, points, zoom)
+
+    monkeypatch.setattr(SubjectSet, "sample", noted)
+    stream = iter(SampleStream(ball, 32, 0, (2.0,), 0, SubjectSet(heads), 0.4))
+    blue = [next(stream)["image"].mean((1, 2)).argmax() == 2 for _ in range(60)]
+    assert 0.2 < np.mean(blue) < 0.6
+    assert zooms == {ball.folder: {2.0}, heads: {1.0}}
 
 
 def test_points_before_and_behind_the_surface_are_empty(ball: SubjectSet) -> None:

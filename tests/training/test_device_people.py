@@ -181,6 +181,13 @@ def test_nobody_is_a_sentence(tmp_path: Path) -> None:
         DevicePeople(tmp_path, CPU)
 
 
+def test_close_ups_have_pictures_and_no_points(tmp_path: Path) -> None:
+    write_ball_shard(tmp_path, 0, close_up=True)
+    batch = DevicePeople(tmp_path, CPU).batch(4, 32, (1.0,), points=0)
+    assert batch["front"].shape == (4, 3, 32, 32)
+    assert "points" not in batch
+
+
 def test_a_person_keeps_points_near_and_far(tmp_path: Path) -> None:
     person = read_person(write_ball_shard(tmp_path, 0), np.random.default_rng(0))
     radius = person["points"].norm(dim=1)

@@ -145,6 +145,21 @@ def test_it_learns_from_people_on_the_device_and_tells_of_a_damaged_one(data: Pa
     assert "subject_000001.npz is damaged" in str(raised.value)
 
 
+@pytest.mark.parametrize("resident", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_normals_learn_from_close_ups_too(data: Path, tmp_path: Path, *, resident: bool) -> None:
+    heads = tmp_path / "heads"
+    heads.mkdir()
+    write_ball_shard(heads, 0, close_up=True)
+    config = replace(QUICK, close_ups=0.5, resident=resident, stages=(StageConfig(1.0, 32, 8),))
+    trainer = Trainer(config, tmp_path / "runs" / "normals", data, CPU, close_ups=heads)
+    batches = trainer.batches(0)
+    images = torch.cat([next(batches)["image"] for _ in range(4)])
+    blue = images.mean((2, 3)).argmax(1) == 2
+    assert 0.25 < blue.float().mean() < 0.75
+    with pytest.raises(RunError, match=r"close-ups of heads.*--close-ups"):
+        Trainer(config, tmp_path / "runs" / "other", data, CPU)
+
+
 def test_a_part_may_learn_in_part(data: Path, tmp_path: Path) -> None:
     config = RunConfig(
         "coarse", 1, (StageConfig(1.0, 64, 2),), samples=4, warm_up=1, points=50, window=0.5,

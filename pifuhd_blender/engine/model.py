@@ -104,11 +104,7 @@ class MultiLevelPIFu(PartedModel):
         config, size = self.config.normals, image.shape[-1]
 
         def seen_at(side: int, *, mirrored: bool = False) -> list[Tensor]:
-            shown = _pool(image, side), _pool(matte, side)
-            maps = nets(*shown)
-            if mirrored:
-                other = nets(*(one.flip(3) for one in shown))
-                maps = [(one + normals_in_mirror(two)) / 2 for one, two in zip(maps, other, strict=True)]
+            maps = self._look(_pool(image, side), _pool(matte, side), mirrored=mirrored)
             return [_enlarge(one, size, align_corners=False) for one in maps]
 
         detailed = config.input_size < config.detail_size <= size
@@ -120,6 +116,23 @@ class MultiLevelPIFu(PartedModel):
             self.release("normals")
         front, back = (unit_length(side) * (matte > 0) for side in sides)
         return front, back
+
+    def window_normals(self, image: Tensor, matte: Tensor) -> list[Tensor]:
+        """What the joint net says of a window of the picture, front and back, (B, 3, S, S) each.
+
+        ``image`` and ``matte`` as for :meth:`normals`; S is a multiple of 32. The mean of it and its mirror
+        image: no unit vectors, and nothing is cut off outside the matte.
+        """
+        return self._look(image, matte, mirrored=True)
+
+    def _look(self, image: Tensor, matte: Tensor, *, mirrored: bool) -> list[Tensor]:
+        """A look of the joint net at just what it is given; if asked the mean with that in the mirror."""
+        nets = self.part("normals")
+        maps = nets(image, matte)
+        if mirrored:
+            other = nets(image.flip(3), matte.flip(3))
+            maps = [(one + normals_in_mirror(two)) / 2 for one, two in zip(maps, other, strict=True)]
+        return list(maps)
 
     def coarse_features(self, image: Tensor, matte: Tensor, front: Tensor, back: Tensor) -> CoarseFeatures:
         """Run the coarse filter.

@@ -46,7 +46,8 @@ class JointConfig:
     With a ``detail_size`` it sees pictures of at least that size twice, and what is finer than
     ``detail_cells`` along a side comes from the larger view (see ``normal_scales.py``). ``mirrored``: the
     smaller view is then the mean of those of the picture and of its mirror image. Nothing is trained for it,
-    so a file from before it was thought of gets it, too.
+    so a file from before it was thought of gets it, too. With a ``window_size`` it sees the window about a
+    face once more, at that size (``close_look.py``).
     """
 
     kind: Literal["joint"] = "joint"
@@ -57,6 +58,7 @@ class JointConfig:
     detail_size: int = 0
     detail_cells: int = 128
     mirrored: bool = True
+    window_size: int = 0
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ class ModelConfig:
     lost, and the matte decides where the person ends (``sure_core.py``); alone it does nothing. With
     ``depth_mirrored`` the maps are the mean of those of the picture and of its mirror image. ``relief`` is
     how far a mesh follows the normals unless the user says otherwise: 0 where the levels carry the detail by
-    themselves.
+    themselves. With ``fair_sides`` what no map sees of a surface is made fair (``fairing.py``).
     """
 
     name: str
@@ -134,6 +136,7 @@ class ModelConfig:
     depth_core: float | None = None
     depth_mirrored: bool = False
     relief: float = 1.0
+    fair_sides: bool = False
 
     def to_json(self) -> str:
         """One line of JSON that :meth:`from_json` reads back to an equal config."""
@@ -206,7 +209,7 @@ _COMPACT = ModelConfig(
     # The sizes that the shipped weights were trained at. The normal net saw crops of twice that scale too: a
     # second look at it takes 0.2 to 0.6 degrees off held-out people's normals, alone it would add as much.
     # The mirror image takes 0.3 off the front's and 0.2 off the back's
-    normals=JointConfig(input_size=256, blocks=(1, 1, 3, 4, 4), detail_size=512),
+    normals=JointConfig(input_size=256, blocks=(1, 1, 3, 4, 4), detail_size=512, window_size=192),
     coarse=LevelConfig(
         filter=UNetConfig(blocks=(2, 2, 3, 4, 4), sharp=8),
         input_size=256,
@@ -229,6 +232,7 @@ _COMPACT = ModelConfig(
     # and answers 0.4 lower, P2S is 0.15 cm less, Chamfer 0.05 more, and a foot or a forearm may be lost
     depth_margin=0.01,
     depth_core=0.8,
+    fair_sides=True,
     depth_mirrored=True,  # takes 0.05 cm off P2S and Chamfer, for a tenth of a second
 )
 

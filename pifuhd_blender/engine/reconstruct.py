@@ -36,6 +36,7 @@ from .device import (
 )
 from .errors import Cancelled, EngineError
 from .face_search import find_face
+from .fairing import fair_sides
 from .held_model import HeldModel
 from .interruption import Asked, LeavableThread
 from .matting import find_matte
@@ -200,8 +201,10 @@ class _Run:
         with self._stage("model", "Opening the model"):
             model = self.held.opened(self.effort.device, self.asked)
         with torch.inference_mode():
-            seen = see(self.held, model, subject, self.effort, self._stage, self.asked)
-            front, back = seen.front, seen.back
+            face = find_face(subject)
+            self._poll()
+            seen = see(self.held, model, subject, self.effort, self._stage, self.asked, face)
+            front, back, closer = seen.front, seen.back, seen.closer
             surface = self._surface(model, seen, subject)
         del seen
         free_cached_memory(self.effort.device)
@@ -221,17 +224,18 @@ class _Run:
                 back,
                 subject.matte_512,
                 relief,
+                sure=closer,
                 progress=progress,
                 cancelled=self.asked,
             )
+            if model.config.fair_sides:
+                mesh = fair_sides(mesh, self._poll)
         if self.settings.face_budget is not None:
             with self._stage("mesh", "Reducing the faces"):
                 mesh = cleanup.orient_outward(cleanup.simplify(mesh, self.settings.face_budget))
         with self._stage("colours", "Colouring the mesh"):
             colours = None
             if self.settings.colours:
-                face = find_face(subject)
-                self._poll()
                 colours = colour_vertices(mesh.vertices, mesh.faces, subject, self.settings.unseen, face)
             vertices, faces = box_to_world(mesh.vertices, mesh.faces, self.settings.height_m)
             mesh = Mesh(vertices, faces, colours)

@@ -35,6 +35,7 @@ __all__ = ["add_relief"]
 Array = NDArray[np.float32]
 
 _WAVE = 0.3  # of the box of 2, a third of a metre on a person: longer waves are the coarse surface's
+_SURE_WAVE = 1.0  # the same where the normals come from a closer look: a face is no longer than that itself
 _FACING = (0.05, 0.35)  # cosine of the coarse normal to the view over which trust grows
 _SLOPING = (0.0, 0.1)  # the same of the predicted normal: it divides by this one
 _AGREEING = (
@@ -58,13 +59,15 @@ class _Sight(NamedTuple):
     """What the maps say of each vertex.
 
     ``normal`` (V, 3) in the box; ``trust`` (V,) in [0, 1]; ``inward`` (V,) how far the vertex may go into the
-    body, ``side`` (V,) 1 where the coarse surface faces the viewer and -1 elsewhere.
+    body, ``side`` (V,) 1 where the coarse surface faces the viewer and -1 elsewhere; ``sure`` (V,) in [0, 1],
+    how far the normals come from a closer look.
     """
 
     normal: Array
     trust: Array
     inward: Array
     side: Array
+    sure: Array
 
 
 def add_relief(
@@ -74,6 +77,7 @@ def add_relief(
     matte: Array,
     strength: float = 1.0,
     *,
+    sure: Array | None = None,
     progress: Callable[[float], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Mesh:
@@ -90,6 +94,8 @@ def add_relief(
         Float32 (S, S) in [0, 1].
     strength
         Factor on all that moves: 0 leaves the mesh as it is, 1 follows the normals.
+    sure
+        Float32 (S, S) in [0, 1]: where the maps come from a closer look and may decide on longer waves, too.
     progress
         Told the fraction done.
     cancelled
@@ -121,7 +127,7 @@ def add_relief(
     if usual == 0:
         return mesh
     pause(0.05)
-    sight = _look(mesh, front, back, matte, usual)
+    sight = _look(mesh, front, back, matte, sure, usual)
     pause(0.2)
     # One over length: on the uneven triangles of marching cubes nearer to an integral than without
     share = usual / np.maximum(length, _SHORTEST * usual)
@@ -138,7 +144,7 @@ def _edges(faces: NDArray[np.int32]) -> NDArray[np.int32]:
     return runs[runs[:, 0] < runs[:, 1]]
 
 
-def _look(mesh: Mesh, front: Array, back: Array, matte: Array, usual: float) -> _Sight:
+def _look(mesh: Mesh, front: Array, back: Array, matte: Array, sure: Array | None, usual: float) -> _Sight:
     """Find which vertices the maps see, what normals they give them, and how thick the body is there."""
     vertices, own = mesh.vertices, vertex_normals(mesh.vertices, mesh.faces)
     count, size = len(vertices), len(matte)
@@ -175,7 +181,8 @@ def _look(mesh: Mesh, front: Array, back: Array, matte: Array, usual: float) -> 
         )
         # Where no vertex of the far side was met, nothing is known of the thickness: it stays
         inward[mine] = _KEPT * np.maximum(np.nan_to_num(near - exit_.ravel()[cell_], posinf=0), 0)
-    return _Sight(normal, trust, inward, np.where(own[:, 2] > 0, 1, -1).astype(np.float32))
+    known = np.zeros(count, np.float32) if sure is None else _sample(sure, where)
+    return _Sight(normal, trust, inward, np.where(own[:, 2] > 0, 1, -1).astype(np.float32), known)
 
 
 def _nearest(cell: NDArray[np.int64], nearness: Array, cells: int) -> Array:
@@ -219,7 +226,8 @@ def _integrate(
     wanted = trust * share * normal[:, 2] * np.einsum("ek,ek->e", along, normal)
     weight = share * (trust * normal[:, 2] ** 2 + _HOLD * (1 - trust)) + 1e-3  # no vertex stands alone
     # Three edges a vertex, of whose slopes half lie along the edge: 1.5 turns waves into weights
-    held = 1.5 * (2 * np.pi * usual / _WAVE) ** 2 * (1 + _CALM * (1 - sight.trust))
+    wave = _WAVE ** (1 - sight.sure) * _SURE_WAVE**sight.sure
+    held = 1.5 * (2 * np.pi * usual / wave) ** 2 * (1 + _CALM * (1 - sight.trust))
     diagonal = held + np.bincount(i, weight, count) + np.bincount(j, weight, count)
     every = np.arange(count, dtype=np.int32)
     matrix = coo_matrix(

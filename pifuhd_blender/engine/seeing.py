@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .camera import Subject
+from .close_look import look_closer
 from .device import Precision, free_cached_memory, upload
 from .errors import NotNumbers
+from .face_search import Face
 from .held_model import HeldModel
 from .interruption import Asked, ListeningNetworks
 from .memory import Effort
@@ -38,10 +40,14 @@ OpenStage = Callable[[str, str], AbstractContextManager[Progress]]
 
 @dataclass(frozen=True)
 class Seen:
-    """Normal maps (512, 512, 3), and all that the surface needs."""
+    """Normal maps (512, 512, 3), where they come from a closer look, and what the surface needs.
+
+    ``closer`` is (512, 512) in [0, 1], or None if no face was seen.
+    """
 
     front: NDArray[np.float32]
     back: NDArray[np.float32]
+    closer: NDArray[np.float32] | None
     coarse: CoarseFeatures
     fine: FineFeatures | None
 
@@ -53,6 +59,7 @@ def see(
     effort: Effort,
     stage: OpenStage,
     asked: Asked,
+    face: Face | None = None,
 ) -> Seen:
     """Run the networks on a picture, in float32 if half precision gives no numbers.
 
@@ -66,6 +73,8 @@ def see(
         As :data:`OpenStage`; stages ``normals`` and ``features`` are entered.
     asked : callable
         Whether to stop.
+    face : Face, optional
+        Where its face is, for a closer look at it.
 
     Raises
     ------
@@ -76,13 +85,13 @@ def see(
     """
     look = _Look(held, model, effort, stage, asked)
     try:
-        return look.at(subject)
+        return look.at(subject, face)
     except NotNumbers:  # cards such as the GTX 16 are known to do so in float16
         if model.precision == Precision():
             raise
         _log.warning("%s gives no numbers in half precision; going on in float32", effort.device)
     model.place(effort.device, Precision())
-    return look.at(subject)
+    return look.at(subject, face)
 
 
 @dataclass(frozen=True)
@@ -93,7 +102,7 @@ class _Look:
     stage: OpenStage
     asked: Asked
 
-    def at(self, subject: Subject) -> Seen:
+    def at(self, subject: Subject, face: Face | None) -> Seen:
         """The networks in their turn; `NotNumbers` where they give none."""
         model, device = self.model, self.effort.device
         image, matte, image_fine, matte_fine = (
@@ -108,9 +117,15 @@ class _Look:
         with self.stage("normals", "Seeing front and back") as progress:
             leave = self.effort.chunk_scale < 1 or not self.held.stays("normals")
             with self._network("normals", progress):
-                front, back = model.normals(image, matte, leave=leave)
+                front, back = model.normals(image, matte, leave=leave and face is None)
+                shown, closer = (front, back), None
+                if face is not None:
+                    *shown, share = look_closer(model, face, image_fine, matte_fine, front, back, matte)
+                    closer = share.cpu().numpy()
+                    if leave:
+                        model.release("normals")
             free_cached_memory(device)
-            _need_numbers(front, back)
+            _need_numbers(*shown)
         with self.stage("features", "Understanding the picture") as progress:
             has_fine = model.config.fine is not None
             middle = 0.4 if has_fine else 1.0
@@ -121,7 +136,9 @@ class _Look:
                 with self._network("fine", part_of(progress, middle, 1.0)):
                     fine = model.fine_features(image_fine, matte_fine, front, back)
             _need_numbers(*coarse, *(fine or ()))
-        return Seen(_to_picture(front), _to_picture(back), coarse, fine)
+        # The levels look at maps such as they learnt with; the mesh's relief follows the closer look
+        front, back = (_to_picture(side) for side in shown)
+        return Seen(front, back, closer, coarse, fine)
 
     @contextlib.contextmanager
     def _network(self, part: Part, progress: Progress) -> Generator[None]:

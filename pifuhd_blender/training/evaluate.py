@@ -14,12 +14,16 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional as F
 
-from ..engine.camera import Placement
+from ..engine.camera import Box, Placement, Subject
 from ..engine.cleanup import clean, orient_outward
+from ..engine.close_look import look_closer
 from ..engine.column_query import ColumnQuery
 from ..engine.errors import EngineError
+from ..engine.face_search import find_face
+from ..engine.fairing import fair_sides
 from ..engine.mesh import Mesh
 from ..engine.model import MultiLevelPIFu
 from ..engine.relief import add_relief
@@ -96,19 +100,21 @@ class _Answer:
             torch.from_numpy(sample[name])[None].to(model.device)
             for name in ("image", "matte", "front", "back")
         )
+        large, cover = (F.interpolate(x, size=FINE_SIZE, mode="bilinear") for x in (image, matte))
         predicted = model.normals(image, matte)
-        self.front, self.back = (side[0].cpu().numpy() for side in predicted)
+        *shown, self._closer = _after_a_closer_look(model, predicted, image, matte, large, cover)
+        self.front, self.back = (side[0].cpu().numpy() for side in shown)
         used = (front, back) if true_normals else predicted
         self._used_front, self._used_back = (
-            side[0].permute(1, 2, 0).contiguous().cpu().numpy() for side in used
+            side[0].permute(1, 2, 0).contiguous().cpu().numpy()
+            for side in ((front, back) if true_normals else shown)
         )
         self._matte = sample["matte"][0]
         self._model = model
         self._coarse = model.coarse_features(image, matte, *used)
         self._fine = None
         if model.config.fine is not None:
-            image, matte = (F.interpolate(x, size=FINE_SIZE, mode="bilinear") for x in (image, matte))
-            self._fine = model.fine_features(image, matte, *used)
+            self._fine = model.fine_features(large, cover, *used)
 
     def occupancy(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
         """Of box points (n, 3), in [0, 1], (n,)."""
@@ -123,7 +129,28 @@ class _Answer:
         except EngineError:
             return None
         mesh = clean(Mesh(surface.vertices, surface.faces), Settings().smoothing)
-        return add_relief(mesh, self._used_front, self._used_back, self._matte, relief)
+        maps = self._used_front, self._used_back, self._matte
+        mesh = add_relief(mesh, *maps, relief, sure=self._closer)
+        return fair_sides(mesh) if self._model.config.fair_sides else mesh
+
+
+def _after_a_closer_look(
+    model: MultiLevelPIFu,
+    normals: tuple[Tensor, Tensor],
+    image: Tensor,
+    matte: Tensor,
+    large: Tensor,
+    cover: Tensor,
+) -> tuple[Tensor, Tensor, NDArray[np.float32] | None]:
+    """Both normal maps as a reconstruction's relief follows them, and where they come from a closer look."""
+    front, back = normals
+    small, fine, matte_512, matte_1024 = (one[0].cpu().numpy() for one in (image, large, matte[0], cover[0]))
+    square = Box(0, 0, IMAGE_SIZE, IMAGE_SIZE)
+    face = find_face(Subject(small, fine, matte_512, matte_1024, square))
+    if face is None:
+        return front, back, None
+    front, back, share = look_closer(model, face, large, cover, front, back, matte)
+    return front, back, share.cpu().numpy()
 
 
 class _Person:

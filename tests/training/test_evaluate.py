@@ -31,7 +31,7 @@ class _Model:
     """Stands in for a trained model: a ball, or nothing, and normals that face the viewer everywhere."""
 
     device = torch.device("cpu")
-    config = SimpleNamespace(fine=None, relief=0.0)
+    config = SimpleNamespace(fine=None, relief=0.0, fair_sides=False, normals=None)
 
     def __init__(self, *, toward_viewer: float = 0.0, empty: bool = False) -> None:
         self.centre = torch.tensor([0.0, 0.0, toward_viewer])[:, None]

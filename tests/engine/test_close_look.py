@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The closer look: the window is the face's, and what was seen in it goes where it was seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from pifuhd_blender.engine.close_look import (
+    FaceWindow,
+    blend_window,
+    cut_window,
+    face_window,
+    look_closer,
+    window_share,
+)
+from pifuhd_blender.engine.face_search import Face
+from pifuhd_blender.engine.model import CONFIGS, MultiLevelPIFu
+from pifuhd_blender.engine.model_config import JointConfig
+
+SIZE = 128
+FACE = Face(eyes=(0.5, 0.20), mouth=(0.5, 0.23), middle=(0.5, 0.21))
+TOWARDS = torch.tensor([0.0, 0.0, 1.0])[None, :, None, None]
+
+
+def towards(size: int = SIZE) -> Tensor:
+    """Normal maps of a wall that faces the viewer."""
+    return TOWARDS.expand(1, 3, size, size).clone()
+
+
+def tilted(size: int) -> Tensor:
+    """The same of one that faces up and to the right."""
+    return torch.tensor([0.48, 0.36, 0.8])[None, :, None, None].expand(1, 3, size, size).clone()
+
+
+def test_the_window_is_about_the_face_and_twice_as_large_as_the_head() -> None:
+    window = face_window(FACE, 512)
+    assert window.left + window.side / 2 == pytest.approx(256, abs=1)
+    assert window.top + window.side / 2 == pytest.approx(0.21 * 512, abs=1)
+    # From eyes to mouth 7 cm, here 15 pixels; a head is some 22 cm high
+    assert window.side == pytest.approx(2 * 22 / 7 * 0.03 * 512, rel=0.1)
+    turned = Face(eyes=(0.5, 0.2), mouth=(0.53, 0.2), middle=(0.51, 0.2))  # who lies on a side
+    assert face_window(turned, 512).side == window.side
+
+
+@pytest.mark.parametrize("seen", [32, 96])
+def test_what_is_cut_out_is_what_the_picture_shows_there(seen: int) -> None:
+    line = torch.linspace(-1, 1, 2 * SIZE)
+    picture = torch.stack(torch.meshgrid(line, line, indexing="ij"))[None]  # v and u themselves
+    cut = cut_window(picture, FaceWindow(40, 10, 24), SIZE, seen)[0]
+    centres = (torch.arange(seen) + 0.5) / seen * 24
+    for map_, start in zip(cut, (10, 40), strict=True):
+        along = map_.mean(1) if start == 10 else map_.mean(0)
+        expected = (start + centres) / SIZE * 2 - 1
+        assert along[2:-2].numpy() == pytest.approx(expected[2:-2].numpy(), abs=0.01)
+
+
+def test_beyond_the_picture_there_is_nothing() -> None:
+    cut = cut_window(torch.ones(1, 1, 256, 256), FaceWindow(-10, 100, 40), SIZE, 40)[0, 0]
+    assert not cut[:, :9].any()
+    assert not cut[29:].any()
+    assert (cut[:27, 11:] == 1).all()
+
+
+@pytest.mark.parametrize("seen", [16, 160])
+def test_the_middle_is_as_it_was_seen_and_the_rest_as_it_was(seen: int) -> None:
+    matte = torch.ones(1, 1, SIZE, SIZE)
+    matte[..., :4] = 0
+    before = towards() * matte
+    window = FaceWindow(40, 20, 48)
+    after = blend_window(before, tilted(seen), window, window_share(window, before), matte)
+    assert after[..., 44, 64].flatten().tolist() == pytest.approx([0.48, 0.36, 0.8], abs=1e-5)
+    outside = torch.ones(SIZE, SIZE, dtype=torch.bool)
+    outside[20:68, 40:88] = False
+    assert torch.equal(after[..., outside], before[..., outside])
+    inside = matte[0, 0] > 0
+    assert after[0].norm(dim=0)[inside].numpy() == pytest.approx(1, abs=1e-5)
+    steps = after[0, 0, 44].diff().abs()
+    assert steps.max() < 0.08  # it fades out, without a step at the window's edge
+
+
+def test_a_window_that_reaches_beyond_the_picture_is_blended_where_it_lies() -> None:
+    matte = torch.ones(1, 1, SIZE, SIZE)
+    window = FaceWindow(-20, -24, 48)
+    after = blend_window(towards(), tilted(48), window, window_share(window, matte), matte)
+    assert after[0, 0, 0, 4] == pytest.approx(0.48, abs=1e-5)
+    assert after[0, 0, 60, 60] == 0
+
+
+def test_a_model_that_takes_no_closer_look_sees_no_more() -> None:
+    config = replace(CONFIGS["compact"], normals=JointConfig())
+    maps = towards(), -towards()
+    matte, image = torch.ones(1, 1, 2 * SIZE, 2 * SIZE), torch.zeros(1, 3, 2 * SIZE, 2 * SIZE)
+    found = look_closer(MultiLevelPIFu(config, ()), FACE, image, matte, *maps, torch.ones(1, 1, SIZE, SIZE))
+    assert all(one is other for one, other in zip(found[:2], maps, strict=True))
+    assert not found.share.any()
+
+
+def test_a_model_with_one_changes_the_face_alone() -> None:
+    torch.manual_seed(0)
+    model = MultiLevelPIFu(CONFIGS["compact"], ("normals",)).eval()
+    matte, image = torch.ones(1, 1, 2 * SIZE, 2 * SIZE), torch.rand(1, 3, 2 * SIZE, 2 * SIZE)
+    with torch.inference_mode():
+        front, back, share = look_closer(
+            model, FACE, image, matte, towards(), -towards(), torch.ones(1, 1, SIZE, SIZE)
+        )
+    window = face_window(FACE, SIZE)
+    changed = (front[0] - towards()[0]).norm(dim=0) > 1e-4
+    rows, columns = changed.nonzero().unbind(1)
+    assert len(rows) > 50
+    assert rows.min() >= window.top
+    assert columns.min() >= window.left
+    assert columns.max() < window.left + window.side
+    assert (back[0, 2] < 0).float().mean() > 0.9
+    assert share.max() == 1
+    assert not share[~changed].gt(0.01).any()

@@ -272,7 +272,7 @@ def test_a_report_names_the_normal_weights_that_rows_looked_through(tmp_path: Pa
     finished(out, "coarse-normals", weights)
 
     digest = hashlib.sha256(b"weights").hexdigest()[:12]
-    assert f"normals are those of `nets.safetensors` (sha256 {digest}); they are off by" in write_report(out)
+    assert f"normals are those of nets.safetensors (sha256 {digest}); they are off by" in write_report(out)
     assert digest in (out / "table.md").read_text(encoding="utf-8")
 
     # No other file's digest is given for the one that was looked through

@@ -186,18 +186,18 @@ def test_runs_in_turn_may_look_through_the_one_before(
             pass
 
     monkeypatch.setattr(trainer, "Trainer", Pretended)
-    answer = run("run", "normals", "coarse", "--data", data, "--runs", tmp_path, "--device", "cpu")
-    assert answer == (0, "")
+    where = ("--data", data, "--close-ups", data, "--runs", tmp_path, "--device", "cpu")
+    assert run("run", "normals", "coarse", *where) == (0, "")
     assert trained == ["normals", "coarse"]
     refused(run("run", "coarse", "--data", data, "--runs", tmp_path), "for 'normals'")
     # What these begin from is in the package, wherever the folder of runs is
-    answer = run("run", "gpu_normals", "gpu_coarse", "--data", data, "--runs", tmp_path, "--device", "cpu")
-    assert answer == (0, "")
+    assert run("run", "gpu_normals", "gpu_coarse", *where) == (0, "")
 
 
 def test_a_device_that_is_not_here_is_refused(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    refused(run("run", "normals", "--data", data, "--device", "cuda"), "no cuda device here")
+    words = ("run", "normals", "--data", data, "--close-ups", data, "--device", "cuda")
+    refused(run(*words), "no cuda device here")
 
 
 def test_people_need_an_asset_pack(run: Run, tmp_path: Path) -> None:

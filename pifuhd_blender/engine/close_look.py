@@ -17,11 +17,20 @@ from torch.nn import functional as F
 
 from .face_search import Face
 from .model import MultiLevelPIFu
-from .model_config import JointConfig
+from .model_config import JointConfig, ModelConfig
 from .networks.area_mean import area_mean
 from .networks.unit_length import unit_length
 
-__all__ = ["Closer", "FaceWindow", "blend_window", "cut_window", "face_window", "look_closer", "window_share"]
+__all__ = [
+    "Closer",
+    "FaceWindow",
+    "blend_window",
+    "cut_window",
+    "face_window",
+    "look_closer",
+    "looks_closer",
+    "window_share",
+]
 
 _WIDTH = 6.0  # of the way from eyes to mouth, 7 cm: 0.43 m, the head being half of it, as in training
 _FADE = 0.5, 0.95  # of half of the window, from where on and up to where the look counts less and less
@@ -47,6 +56,11 @@ class Closer(NamedTuple):
     share: Tensor
 
 
+def looks_closer(config: ModelConfig) -> bool:
+    """Whether models of this config take a closer look at faces; their normal nets are needed for it."""
+    return isinstance(config.normals, JointConfig) and config.normals.window_size > 0
+
+
 def look_closer(
     model: MultiLevelPIFu,
     face: Face,
@@ -69,7 +83,7 @@ def look_closer(
         (B, 3, S, S) each and (B, 1, S, S): the maps and their matte, T being a multiple of S.
     """
     config, size = model.config.normals, front.shape[-1]
-    if not isinstance(config, JointConfig) or not config.window_size:
+    if not isinstance(config, JointConfig) or not looks_closer(model.config):
         return Closer(front, back, front.new_zeros(size, size))
     window = face_window(face, size)
     shown = (cut_window(one, window, size, config.window_size) for one in (image, matte))
@@ -108,10 +122,7 @@ def cut_window(picture: Tensor, window: FaceWindow, size: int, seen: int) -> Ten
     """
     scale = picture.shape[-1] // size
     left, top, side = (scale * one for one in window)
-    part = _within(picture, left, top, side)
-    if side >= seen:
-        return area_mean(part, seen, seen)
-    return F.interpolate(part, size=(seen, seen), mode="bilinear", align_corners=False)
+    return _resized(_within(picture, left, top, side), seen)
 
 
 def window_share(window: FaceWindow, like: Tensor) -> Tensor:
@@ -143,13 +154,15 @@ def blend_window(normals: Tensor, found: Tensor, window: FaceWindow, share: Tens
     Tensor
         (B, 3, S, S), unit length, zero outside the matte.
     """
-    side = window.side
-    if found.shape[-1] >= side:
-        found = area_mean(found, side, side)
-    else:
-        found = F.interpolate(found, size=(side, side), mode="bilinear", align_corners=False)
-    found = _laid(found, window, normals.shape[-1])
+    found = _laid(_resized(found, window.side), window, normals.shape[-1])
     return unit_length(normals * (1 - share) + found * share) * (matte > 0)
+
+
+def _resized(x: Tensor, size: int) -> Tensor:
+    """Maps (B, C, n, n) at another size: means of areas where they shrink."""
+    if x.shape[-1] >= size:
+        return area_mean(x, size, size)
+    return F.interpolate(x, size=(size, size), mode="bilinear", align_corners=False)
 
 
 def _laid(part: Tensor, window: FaceWindow, size: int) -> Tensor:

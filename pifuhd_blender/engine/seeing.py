@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .camera import Subject
-from .close_look import look_closer
+from .close_look import look_closer, looks_closer
 from .device import Precision, free_cached_memory, upload
 from .errors import NotNumbers
 from .face_search import Face
@@ -116,6 +116,8 @@ class _Look:
         )
         with self.stage("normals", "Seeing front and back") as progress:
             leave = self.effort.chunk_scale < 1 or not self.held.stays("normals")
+            if not looks_closer(model.config):
+                face = None  # two large nets then leave one by one
             with self._network("normals", progress):
                 front, back = model.normals(image, matte, leave=leave and face is None)
                 shown, closer = (front, back), None

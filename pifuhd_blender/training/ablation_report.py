@@ -93,7 +93,7 @@ def _weights_in_words(weights: Path, result: Path) -> str:
         return f"`{weights.name}` (which is gone since)"
     modified = weights.stat().st_mtime_ns
     if modified > result.stat().st_mtime_ns:
-        return f"`{weights.name}` (as it was then: the file is a later one now)"
+        return f"{weights.name} (as it was then: the file is a later one now)"
     return f"{weights.name} (sha256 {_sha256(weights, modified)[:12]})"
 
 

@@ -154,13 +154,13 @@ class ShardWriter:
         textures = {piece.texture: self.pack.texture(piece.texture) for piece in subject.pieces}
         # By area: vertices crowd in hands and faces, and would pull the depth's origin about with them
         surface = surface_samples(subject, FRAMING_POINTS, rng)
-        eyes = next(piece for piece in subject.pieces if piece.kind == "eyes")
         views: list[NDArray[Any]] = []
         depths: list[NDArray[Any]] = []
         arrays: dict[str, NDArray[Any]] = {}
         with self.rasteriser.upload(subject.pieces, shading, looks, textures) as scene:
             for k in range(HELD_OUT_VIEWS if self.held_out and not self.close_ups else VIEWS):
                 if self.close_ups:
+                    eyes = next(piece for piece in subject.pieces if piece.kind == "eyes")
                     view = draw_close_up(eyes.vertices, eyes.rest, rng, k)
                 else:
                     view = (held_out_view if self.held_out else draw_view)(surface, rng, k)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,12 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from pifuhd_blender.engine import held_model
+from pifuhd_blender.engine import held_model, reconstruct
 from pifuhd_blender.engine.checkpoint import save_weights
 from pifuhd_blender.engine.device import Precision
 from pifuhd_blender.engine.errors import Cancelled, NotNumbers
-from pifuhd_blender.engine.model import CoarseFeatures, MultiLevelPIFu
+from pifuhd_blender.engine.face_search import Face
+from pifuhd_blender.engine.model import CONFIGS, CoarseFeatures, MultiLevelPIFu
 from pifuhd_blender.engine.reconstruct import Reconstructor
 from pifuhd_blender.engine.settings import Settings
 from tests.engine.narrow_model import NARROW
@@ -98,3 +100,25 @@ def test_a_stop_leaves_no_large_network_behind(
 def ball(_query: object, points: np.ndarray) -> np.ndarray:
     """Occupancy of a ball in the middle of the box."""
     return (np.linalg.norm(points, axis=1) < 0.4).astype(np.float32)
+
+
+@pytest.mark.parametrize("looks", [False, True])
+def test_only_a_model_that_looks_closer_keeps_its_nets_for_that(
+    photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, looks: bool
+) -> None:
+    """A face in the picture must not keep two nets of the official size in memory at once."""
+    config = replace(CONFIGS["compact"], fine=None) if looks else NARROW
+    model = MultiLevelPIFu(config, ("normals", "coarse"))
+    save_weights(path := tmp_path / "model.safetensors", config, model, parts=("normals", "coarse"))
+    asked: list[bool] = []
+
+    def normals(*_: object, leave: bool) -> None:
+        asked.append(leave)
+        raise Cancelled
+
+    monkeypatch.setattr(MultiLevelPIFu, "normals", normals)
+    monkeypatch.setattr(held_model.HeldModel, "stays", lambda *_: False)
+    monkeypatch.setattr(reconstruct, "find_face", lambda _: Face((0.5, 0.2), (0.5, 0.23), (0.5, 0.21)))
+    with pytest.raises(Cancelled):
+        Reconstructor(path, "cpu").reconstruct(photo, DRAFT)
+    assert asked == [not looks]

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .face_relief import FaceNormals
 from .face_search import Face
 from .model import MultiLevelPIFu
 from .model_config import JointConfig, ModelConfig
@@ -26,6 +27,7 @@ __all__ = [
     "FaceWindow",
     "blend_window",
     "cut_window",
+    "face_normals",
     "face_window",
     "look_closer",
     "looks_closer",
@@ -48,12 +50,15 @@ class Closer(NamedTuple):
     """Normal maps after a closer look.
 
     ``front`` and ``back`` (B, 3, S, S), unit length, zero outside the matte; ``share`` (S, S) in [0, 1], how
-    much of them comes from that look.
+    much of them comes from that look; ``face`` (B, 3, n, n), unit length, what it saw of the front in
+    ``window``.
     """
 
     front: Tensor
     back: Tensor
     share: Tensor
+    face: Tensor
+    window: FaceWindow
 
 
 def looks_closer(config: ModelConfig) -> bool:
@@ -70,11 +75,12 @@ def look_closer(
     back: Tensor,
     cover: Tensor,
 ) -> Closer:
-    """Normal maps with what the model's net sees in the face's window; as they are if it takes no such look.
+    """Normal maps with what the model's net sees in the face's window.
 
     Parameters
     ----------
     model
+        Of a config that :func:`looks_closer`.
     face
         In the picture.
     image, matte : Tensor
@@ -83,16 +89,24 @@ def look_closer(
         (B, 3, S, S) each and (B, 1, S, S): the maps and their matte, T being a multiple of S.
     """
     config, size = model.config.normals, front.shape[-1]
-    if not isinstance(config, JointConfig) or not looks_closer(model.config):
-        return Closer(front, back, front.new_zeros(size, size))
+    if not isinstance(config, JointConfig):
+        raise TypeError(f"{model.config.name} takes no closer look")
     window = face_window(face, size)
     shown = (cut_window(one, window, size, config.window_size) for one in (image, matte))
-    found = model.window_normals(*shown)
+    found = model.look(*shown, mirrored=True)
     share = window_share(window, front)
     front, back = (
         blend_window(side, one, window, share, cover) for side, one in zip((front, back), found, strict=True)
     )
-    return Closer(front, back, share)
+    return Closer(front, back, share, unit_length(found[0]), window)
+
+
+def face_normals(closer: Closer) -> FaceNormals:
+    """What a closer look at one picture saw of the face, for the mesh."""
+    size = closer.share.shape[-1]
+    left, top, side = (pixels / size for pixels in closer.window)
+    normals = closer.face[0].float().permute(1, 2, 0).contiguous().cpu().numpy()
+    return FaceNormals(normals, left, top, side, closer.share.float().cpu().numpy())
 
 
 def face_window(face: Face, size: int) -> FaceWindow:

@@ -24,7 +24,7 @@ from scipy.sparse import csr_matrix, diags
 from scipy.sparse.linalg import cg
 
 from .mesh import Mesh, vertex_normals
-from .mesh_graph import mean_of_neighbours
+from .mesh_graph import mean_of_neighbours, usual_edge
 
 __all__ = ["fair_sides"]
 
@@ -55,8 +55,7 @@ def fair_sides(mesh: Mesh, pause: Callable[[], None] = lambda: None) -> Mesh:
     Mesh
         The same faces and colours; no vertex is moved by more than 0.008 of the box.
     """
-    edges = mesh.vertices[mesh.faces] - mesh.vertices[np.roll(mesh.faces, 1, axis=1)]
-    usual = float(np.sqrt((edges**2).sum(2).mean())) if len(edges) else 0.0
+    usual = usual_edge(mesh)
     if usual == 0:
         return mesh
     count = len(mesh.vertices)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The neighbours of a mesh's vertices, as a matrix that averages over them.
+"""A mesh as a graph: its edges, how long they usually are, and the mean over each vertex' neighbours.
 
-Imports numpy and scipy. Never here: what is averaged.
+Imports numpy, scipy and the mesh. Never here: what is averaged.
 """
 
 from __future__ import annotations
@@ -10,7 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-__all__ = ["mean_of_neighbours"]
+from .mesh import Mesh
+
+__all__ = ["edges_of", "mean_of_neighbours", "usual_edge"]
+
+
+def edges_of(faces: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Edges (E, 2), each once where the mesh is closed: its two faces run along it in both directions."""
+    runs = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    return runs[runs[:, 0] < runs[:, 1]]
+
+
+def usual_edge(mesh: Mesh) -> float:
+    """Root mean square of the edges' lengths, in the mesh's unit; 0 without any."""
+    edges = mesh.vertices[mesh.faces] - mesh.vertices[np.roll(mesh.faces, 1, axis=1)]
+    return float(np.sqrt((edges**2).sum(2).mean())) if len(edges) else 0.0
 
 
 def mean_of_neighbours(faces: NDArray[np.integer], count: int) -> csr_matrix:

@@ -104,7 +104,7 @@ class MultiLevelPIFu(PartedModel):
         config, size = self.config.normals, image.shape[-1]
 
         def seen_at(side: int, *, mirrored: bool = False) -> list[Tensor]:
-            maps = self._look(_pool(image, side), _pool(matte, side), mirrored=mirrored)
+            maps = self.look(_pool(image, side), _pool(matte, side), mirrored=mirrored)
             return [_enlarge(one, size, align_corners=False) for one in maps]
 
         detailed = config.input_size < config.detail_size <= size
@@ -117,16 +117,12 @@ class MultiLevelPIFu(PartedModel):
         front, back = (unit_length(side) * (matte > 0) for side in sides)
         return front, back
 
-    def window_normals(self, image: Tensor, matte: Tensor) -> list[Tensor]:
-        """What the joint net says of a window of the picture, front and back, (B, 3, S, S) each.
+    def look(self, image: Tensor, matte: Tensor, *, mirrored: bool = False) -> list[Tensor]:
+        """What the joint net says of just what it is given, front and back, (B, 3, H, W) each.
 
-        ``image`` and ``matte`` as for :meth:`normals`; S is a multiple of 32. The mean of it and its mirror
-        image: no unit vectors, and nothing is cut off outside the matte.
+        ``image`` and ``matte`` as for :meth:`normals`, or a part; H and W are multiples of 32. Nothing is cut
+        off outside the matte. ``mirrored``: the mean of it and its mirror image, no unit vectors.
         """
-        return self._look(image, matte, mirrored=True)
-
-    def _look(self, image: Tensor, matte: Tensor, *, mirrored: bool) -> list[Tensor]:
-        """A look of the joint net at just what it is given; if asked the mean with that in the mirror."""
         nets = self.part("normals")
         maps = nets(image, matte)
         if mirrored:

@@ -47,7 +47,9 @@ class JointConfig:
     ``detail_cells`` along a side comes from the larger view (see ``normal_scales.py``). ``mirrored``: the
     smaller view is then the mean of those of the picture and of its mirror image. Nothing is trained for it,
     so a file from before it was thought of gets it, too. With a ``window_size`` it sees the window about a
-    face once more, at that size (``close_look.py``).
+    face once more, at that size (``close_look.py``). With a ``finest_size`` it sees the picture of that size
+    for the front of large meshes, and what is finer than ``finest_cells`` comes from there
+    (``finer_look.py``).
     """
 
     kind: Literal["joint"] = "joint"
@@ -59,6 +61,8 @@ class JointConfig:
     detail_cells: int = 128
     mirrored: bool = True
     window_size: int = 0
+    finest_size: int = 0
+    finest_cells: int = 256
 
 
 @dataclass(frozen=True)
@@ -209,7 +213,9 @@ _COMPACT = ModelConfig(
     # The sizes that the shipped weights were trained at. The normal net saw crops of twice that scale too: a
     # second look at it takes 0.2 to 0.6 degrees off held-out people's normals, alone it would add as much.
     # The mirror image takes 0.3 off the front's and 0.2 off the back's
-    normals=JointConfig(input_size=256, blocks=(1, 1, 3, 4, 4), detail_size=512, window_size=192),
+    normals=JointConfig(
+        input_size=256, blocks=(1, 1, 3, 4, 4), detail_size=512, window_size=256, finest_size=1024
+    ),
     coarse=LevelConfig(
         filter=UNetConfig(blocks=(2, 2, 3, 4, 4), sharp=8),
         input_size=256,

@@ -22,6 +22,7 @@ import torch
 
 from . import cleanup, peak_memory
 from .camera import Subject, box_to_world, crop_subject, frame_person
+from .carving import carve
 from .colour import colour_vertices
 from .column_query import ColumnQuery
 from .device import (
@@ -36,7 +37,7 @@ from .device import (
 )
 from .errors import Cancelled, EngineError
 from .face_search import find_face
-from .fairing import fair_sides
+from .finer_look import looks_finer
 from .held_model import HeldModel
 from .interruption import Asked, LeavableThread
 from .matting import find_matte
@@ -46,7 +47,6 @@ from .model import MultiLevelPIFu
 from .model_config import Part
 from .photo import Photo, load_photo
 from .progress import Report, Stages
-from .relief import add_relief
 from .result import Result
 from .seeing import Seen, see
 from .settings import Settings
@@ -203,8 +203,9 @@ class _Run:
         with torch.inference_mode():
             face = find_face(subject)
             self._poll()
-            seen = see(self.held, model, subject, self.effort, self._stage, self.asked, face)
-            front, back, closer = seen.front, seen.back, seen.closer
+            finer = looks_finer(model.config, self.settings.resolution)
+            seen = see(self.held, model, subject, self.effort, self._stage, self.asked, face, finer=finer)
+            maps = seen.maps
             surface = self._surface(model, seen, subject)
         del seen
         free_cached_memory(self.effort.device)
@@ -215,21 +216,16 @@ class _Run:
                 warnings.append(LOST_PART)
             mesh = cleanup.clean(whole, self.settings.smoothing, self._poll)
             del whole
-        asked = self.settings.relief
-        relief = model.config.relief if asked is None else asked
         with self._stage("relief", "Carving the relief") as progress:
-            mesh = add_relief(
+            mesh = carve(
                 mesh,
-                front,
-                back,
+                maps,
                 subject.matte_512,
-                relief,
-                sure=closer,
+                model.config,
+                relief=self.settings.relief,
                 progress=progress,
                 cancelled=self.asked,
             )
-            if model.config.fair_sides:
-                mesh = fair_sides(mesh, self._poll)
         if self.settings.face_budget is not None:
             with self._stage("mesh", "Reducing the faces"):
                 mesh = cleanup.orient_outward(cleanup.simplify(mesh, self.settings.face_budget))
@@ -245,8 +241,8 @@ class _Run:
             photo=photo,
             matte=matte,
             subject=subject,
-            front=front,
-            back=back,
+            front=maps.front,
+            back=maps.back,
             evaluations=surface.evaluations,
             seconds=self.stages.seconds,
             peak_memory_mb=0.0,  # measured around the whole

@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .camera import Subject
-from .close_look import look_closer, looks_closer
+from .carving import NormalMaps
+from .close_look import face_normals, look_closer, looks_closer
 from .device import Precision, free_cached_memory, upload
 from .errors import NotNumbers
 from .face_search import Face
+from .finer_look import look_finer
 from .held_model import HeldModel
 from .interruption import Asked, ListeningNetworks
 from .memory import Effort
@@ -40,14 +42,9 @@ OpenStage = Callable[[str, str], AbstractContextManager[Progress]]
 
 @dataclass(frozen=True)
 class Seen:
-    """Normal maps (512, 512, 3), where they come from a closer look, and what the surface needs.
+    """The normals, and what the surface needs."""
 
-    ``closer`` is (512, 512) in [0, 1], or None if no face was seen.
-    """
-
-    front: NDArray[np.float32]
-    back: NDArray[np.float32]
-    closer: NDArray[np.float32] | None
+    maps: NormalMaps
     coarse: CoarseFeatures
     fine: FineFeatures | None
 
@@ -60,6 +57,8 @@ def see(
     stage: OpenStage,
     asked: Asked,
     face: Face | None = None,
+    *,
+    finer: bool = False,
 ) -> Seen:
     """Run the networks on a picture, in float32 if half precision gives no numbers.
 
@@ -75,6 +74,8 @@ def see(
         Whether to stop.
     face : Face, optional
         Where its face is, for a closer look at it.
+    finer : bool
+        Whether to take a finer look at the front, which the model must be able to.
 
     Raises
     ------
@@ -85,13 +86,13 @@ def see(
     """
     look = _Look(held, model, effort, stage, asked)
     try:
-        return look.at(subject, face)
+        return look.at(subject, face, finer=finer)
     except NotNumbers:  # cards such as the GTX 16 are known to do so in float16
         if model.precision == Precision():
             raise
         _log.warning("%s gives no numbers in half precision; going on in float32", effort.device)
     model.place(effort.device, Precision())
-    return look.at(subject, face)
+    return look.at(subject, face, finer=finer)
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class _Look:
     stage: OpenStage
     asked: Asked
 
-    def at(self, subject: Subject, face: Face | None) -> Seen:
+    def at(self, subject: Subject, face: Face | None, *, finer: bool) -> Seen:
         """The networks in their turn; `NotNumbers` where they give none."""
         model, device = self.model, self.effort.device
         image, matte, image_fine, matte_fine = (
@@ -119,15 +120,18 @@ class _Look:
             if not looks_closer(model.config):
                 face = None  # two large nets then leave one by one
             with self._network("normals", progress):
-                front, back = model.normals(image, matte, leave=leave and face is None)
-                shown, closer = (front, back), None
+                once = face is None and not finer
+                front, back = model.normals(image, matte, leave=leave and once)
+                shown, seen_face, fine_front = (front, back), None, None
                 if face is not None:
-                    *shown, share = look_closer(model, face, image_fine, matte_fine, front, back, matte)
-                    closer = share.cpu().numpy()
-                    if leave:
-                        model.release("normals")
+                    closer = look_closer(model, face, image_fine, matte_fine, front, back, matte)
+                    shown, seen_face = (closer.front, closer.back), face_normals(closer)
+                if finer:
+                    fine_front = look_finer(model, image_fine, matte_fine, shown[0])
+                if leave and not once:
+                    model.release("normals")
             free_cached_memory(device)
-            _need_numbers(*shown)
+            _need_numbers(*shown, fine_front)
         with self.stage("features", "Understanding the picture") as progress:
             has_fine = model.config.fine is not None
             middle = 0.4 if has_fine else 1.0
@@ -140,7 +144,8 @@ class _Look:
             _need_numbers(*coarse, *(fine or ()))
         # The levels look at maps such as they learnt with; the mesh's relief follows the closer look
         front, back = (_to_picture(side) for side in shown)
-        return Seen(front, back, closer, coarse, fine)
+        finest = None if fine_front is None else _to_picture(fine_front)
+        return Seen(NormalMaps(front, back, finest, seen_face), coarse, fine)
 
     @contextlib.contextmanager
     def _network(self, part: Part, progress: Progress) -> Generator[None]:

@@ -18,15 +18,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..engine.camera import Box, Placement, Subject
+from ..engine.carving import NormalMaps, carve
 from ..engine.cleanup import clean, orient_outward
-from ..engine.close_look import look_closer
+from ..engine.close_look import face_normals, look_closer, looks_closer
 from ..engine.column_query import ColumnQuery
 from ..engine.errors import EngineError
+from ..engine.face_relief import FaceNormals
 from ..engine.face_search import find_face
-from ..engine.fairing import fair_sides
 from ..engine.mesh import Mesh
 from ..engine.model import MultiLevelPIFu
-from ..engine.relief import add_relief
 from ..engine.settings import Settings
 from ..engine.surface import extract_surface
 from .dataset import Sample, SubjectSet
@@ -102,13 +102,12 @@ class _Answer:
         )
         large, cover = (F.interpolate(x, size=FINE_SIZE, mode="bilinear") for x in (image, matte))
         predicted = model.normals(image, matte)
-        *shown, self._closer = _after_a_closer_look(model, predicted, image, matte, large, cover)
+        *shown, face = _after_a_closer_look(model, predicted, image, matte, large, cover)
         self.front, self.back = (side[0].cpu().numpy() for side in shown)
         used = (front, back) if true_normals else predicted
-        self._used_front, self._used_back = (
-            side[0].permute(1, 2, 0).contiguous().cpu().numpy()
-            for side in ((front, back) if true_normals else shown)
-        )
+        followed = (front, back) if true_normals else shown
+        pictures = (side[0].permute(1, 2, 0).contiguous().cpu().numpy() for side in followed)
+        self._maps = NormalMaps(*pictures, face=None if true_normals else face)
         self._matte = sample["matte"][0]
         self._model = model
         self._coarse = model.coarse_features(image, matte, *used)
@@ -121,7 +120,7 @@ class _Answer:
         batch = torch.from_numpy(np.ascontiguousarray(points.T, np.float32))[None].to(self._model.device)
         return self._model.query(batch, self._coarse, self._fine)[0].cpu().numpy()
 
-    def mesh(self, resolution: int, mask: NDArray[np.bool_], relief: float) -> Mesh | None:
+    def mesh(self, resolution: int, mask: NDArray[np.bool_], relief: float | None) -> Mesh | None:
         """The mesh that a reconstruction makes, in the box, or None where there is no surface."""
         asked = ColumnQuery(self._model, self._coarse, self._fine)
         try:
@@ -129,9 +128,7 @@ class _Answer:
         except EngineError:
             return None
         mesh = clean(Mesh(surface.vertices, surface.faces), Settings().smoothing)
-        maps = self._used_front, self._used_back, self._matte
-        mesh = add_relief(mesh, *maps, relief, sure=self._closer)
-        return fair_sides(mesh) if self._model.config.fair_sides else mesh
+        return carve(mesh, self._maps, self._matte, self._model.config, relief=relief)
 
 
 def _after_a_closer_look(
@@ -141,16 +138,16 @@ def _after_a_closer_look(
     matte: Tensor,
     large: Tensor,
     cover: Tensor,
-) -> tuple[Tensor, Tensor, NDArray[np.float32] | None]:
-    """Both normal maps as a reconstruction's relief follows them, and where they come from a closer look."""
+) -> tuple[Tensor, Tensor, FaceNormals | None]:
+    """Both normal maps as a reconstruction's relief follows them, and what a closer look saw of the face."""
     front, back = normals
     small, fine, matte_512, matte_1024 = (one[0].cpu().numpy() for one in (image, large, matte[0], cover[0]))
     square = Box(0, 0, IMAGE_SIZE, IMAGE_SIZE)
     face = find_face(Subject(small, fine, matte_512, matte_1024, square))
-    if face is None:
+    if face is None or not looks_closer(model.config):
         return front, back, None
-    front, back, share = look_closer(model, face, large, cover, front, back, matte)
-    return front, back, share.cpu().numpy()
+    closer = look_closer(model, face, large, cover, front, back, matte)
+    return closer.front, closer.back, face_normals(closer)
 
 
 class _Person:
@@ -229,14 +226,13 @@ def evaluate_people(
         A shard is damaged, or its person is no held-out one.
     """
     subjects = SubjectSet(data, limit=people)
-    strength = model.config.relief if relief is None else relief
     for number in range(first, len(subjects)):
         person = _Person(number, subjects.shard(number))
         for k, view in enumerate(person.shard.views):
             sample = subjects.sample(number, k, IMAGE_SIZE, None)
             answer = _Answer(model, sample, true_normals=true_normals)
             mask = sample["mask"][0] > 0
-            mesh = answer.mesh(resolution, mask, strength)
+            mesh = answer.mesh(resolution, mask, relief)
             result = HeldOutResult(
                 number, round(np.rad2deg(view.yaw)), person.truth.group,
                 *person.distance(view, mesh),

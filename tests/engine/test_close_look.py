@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -13,8 +14,10 @@ from pifuhd_blender.engine.close_look import (
     FaceWindow,
     blend_window,
     cut_window,
+    face_normals,
     face_window,
     look_closer,
+    looks_closer,
     window_share,
 )
 from pifuhd_blender.engine.face_search import Face
@@ -90,13 +93,10 @@ def test_a_window_that_reaches_beyond_the_picture_is_blended_where_it_lies() -> 
     assert after[0, 0, 60, 60] == 0
 
 
-def test_a_model_that_takes_no_closer_look_sees_no_more() -> None:
-    config = replace(CONFIGS["compact"], normals=JointConfig())
-    maps = towards(), -towards()
-    matte, image = torch.ones(1, 1, 2 * SIZE, 2 * SIZE), torch.zeros(1, 3, 2 * SIZE, 2 * SIZE)
-    found = look_closer(MultiLevelPIFu(config, ()), FACE, image, matte, *maps, torch.ones(1, 1, SIZE, SIZE))
-    assert all(one is other for one, other in zip(found[:2], maps, strict=True))
-    assert not found.share.any()
+def test_a_model_that_did_not_learn_it_takes_no_closer_look() -> None:
+    assert looks_closer(CONFIGS["compact"])
+    assert not looks_closer(CONFIGS["official"])
+    assert not looks_closer(replace(CONFIGS["compact"], normals=JointConfig()))
 
 
 def test_a_model_with_one_changes_the_face_alone() -> None:
@@ -104,9 +104,8 @@ def test_a_model_with_one_changes_the_face_alone() -> None:
     model = MultiLevelPIFu(CONFIGS["compact"], ("normals",)).eval()
     matte, image = torch.ones(1, 1, 2 * SIZE, 2 * SIZE), torch.rand(1, 3, 2 * SIZE, 2 * SIZE)
     with torch.inference_mode():
-        front, back, share = look_closer(
-            model, FACE, image, matte, towards(), -towards(), torch.ones(1, 1, SIZE, SIZE)
-        )
+        closer = look_closer(model, FACE, image, matte, towards(), -towards(), torch.ones(1, 1, SIZE, SIZE))
+    front, back, share, *_ = closer
     window = face_window(FACE, SIZE)
     changed = (front[0] - towards()[0]).norm(dim=0) > 1e-4
     rows, columns = changed.nonzero().unbind(1)
@@ -117,3 +116,13 @@ def test_a_model_with_one_changes_the_face_alone() -> None:
     assert (back[0, 2] < 0).float().mean() > 0.9
     assert share.max() == 1
     assert not share[~changed].gt(0.01).any()
+    seen = face_normals(closer)
+    assert seen.normals.shape == (256, 256, 3)
+    assert np.linalg.norm(seen.normals, axis=2) == pytest.approx(1, abs=1e-4)
+    assert (seen.left * SIZE, seen.top * SIZE, seen.side * SIZE) == pytest.approx(window)
+    np.testing.assert_array_equal(seen.share, share.numpy())
+    # What the mesh follows at the face's middle is what the map shows there
+    middle = seen.normals[128, 128]
+    assert front[
+        0, :, window.top + window.side // 2, window.left + window.side // 2
+    ].numpy() == pytest.approx(middle * (1, 1, 1), abs=0.2)

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from pifuhd_blender.engine.mesh_graph import mean_of_neighbours
+from pifuhd_blender.engine.mesh import Mesh
+from pifuhd_blender.engine.mesh_graph import edges_of, mean_of_neighbours, usual_edge
 
 CLOSED = np.array([[0, 1, 2], [0, 2, 3], [0, 3, 1], [3, 2, 1]])
 
@@ -27,3 +29,18 @@ def test_what_no_face_uses_has_no_mean() -> None:
     assert mean.shape == (6, 6)
     assert not mean[4:].any()
     assert not mean[:, 4:].any()
+
+
+def test_edges_of_a_closed_mesh_are_told_once_and_how_long_they_are() -> None:
+    corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float32)
+    tetrahedron = Mesh(corners, np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]], np.int32))
+    assert sorted(map(tuple, edges_of(tetrahedron.faces).tolist())) == [
+        (0, 1),
+        (0, 2),
+        (0, 3),
+        (1, 2),
+        (1, 3),
+        (2, 3),
+    ]
+    assert usual_edge(tetrahedron) == pytest.approx(1.5**0.5)  # three of 1, three of the root of 2
+    assert usual_edge(Mesh(corners, np.zeros((0, 3), np.int32))) == 0

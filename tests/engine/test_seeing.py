@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -12,10 +13,12 @@ import torch
 from PIL import Image, ImageDraw
 
 from pifuhd_blender.engine import held_model, reconstruct
+from pifuhd_blender.engine.carving import NormalMaps
 from pifuhd_blender.engine.checkpoint import save_weights
 from pifuhd_blender.engine.device import Precision
 from pifuhd_blender.engine.errors import Cancelled, NotNumbers
 from pifuhd_blender.engine.face_search import Face
+from pifuhd_blender.engine.mesh import Mesh
 from pifuhd_blender.engine.model import CONFIGS, CoarseFeatures, MultiLevelPIFu
 from pifuhd_blender.engine.reconstruct import Reconstructor
 from pifuhd_blender.engine.settings import Settings
@@ -102,9 +105,24 @@ def ball(_query: object, points: np.ndarray) -> np.ndarray:
     return (np.linalg.norm(points, axis=1) < 0.4).astype(np.float32)
 
 
-@pytest.mark.parametrize("looks", [False, True])
-def test_only_a_model_that_looks_closer_keeps_its_nets_for_that(
-    photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, looks: bool
+@pytest.mark.parametrize(
+    ("looks", "face", "resolution", "again"),
+    [
+        (False, True, 512, False),
+        (True, True, 128, True),
+        (True, False, 128, False),
+        (True, False, 512, True),
+    ],
+)
+def test_only_a_model_that_looks_again_keeps_its_nets_for_that(
+    photo: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    looks: bool,
+    face: bool,
+    resolution: Literal[128, 512],
+    again: bool,
 ) -> None:
     """A face in the picture must not keep two nets of the official size in memory at once."""
     config = replace(CONFIGS["compact"], fine=None) if looks else NARROW
@@ -116,9 +134,40 @@ def test_only_a_model_that_looks_closer_keeps_its_nets_for_that(
         asked.append(leave)
         raise Cancelled
 
+    found = Face((0.5, 0.2), (0.5, 0.23), (0.5, 0.21)) if face else None
     monkeypatch.setattr(MultiLevelPIFu, "normals", normals)
     monkeypatch.setattr(held_model.HeldModel, "stays", lambda *_: False)
-    monkeypatch.setattr(reconstruct, "find_face", lambda _: Face((0.5, 0.2), (0.5, 0.23), (0.5, 0.21)))
+    monkeypatch.setattr(reconstruct, "find_face", lambda _: found)
     with pytest.raises(Cancelled):
-        Reconstructor(path, "cpu").reconstruct(photo, DRAFT)
-    assert asked == [not looks]
+        Reconstructor(path, "cpu").reconstruct(photo, Settings(resolution=resolution, colours=False))
+    assert asked == [not again]
+
+
+def test_a_face_and_a_large_mesh_are_looked_at_again_and_reach_the_mesh(
+    photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joint = replace(NARROW.normals, window_size=64, finest_size=1024)
+    config = replace(NARROW, normals=joint, fine=None)
+    torch.manual_seed(0)
+    model = MultiLevelPIFu(config, ("normals", "coarse"))
+    save_weights(path := tmp_path / "model.safetensors", config, model, parts=("normals", "coarse"))
+    monkeypatch.setattr("pifuhd_blender.engine.column_query.ColumnQuery.__call__", ball)
+    monkeypatch.setattr(reconstruct, "find_face", lambda _: Face((0.5, 0.4), (0.5, 0.43), (0.5, 0.41)))
+    carved: list[NormalMaps] = []
+
+    def carve(mesh: Mesh, maps: NormalMaps, *_: object, **__: object) -> Mesh:
+        carved.append(maps)
+        return mesh
+
+    monkeypatch.setattr(reconstruct, "carve", carve)
+    for resolution in (256, 512):
+        Reconstructor(path, "cpu").reconstruct(photo, Settings(resolution=resolution, colours=False))
+
+    small, large = carved
+    assert small.fine_front is None
+    assert large.fine_front is not None
+    assert large.fine_front.shape == (1024, 1024, 3)
+    for maps in carved:
+        assert maps.front.shape == maps.back.shape == (512, 512, 3)
+        assert maps.face is not None
+        assert maps.face.normals.shape == (64, 64, 3)

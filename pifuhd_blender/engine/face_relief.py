@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The face, carved as finely as the closer look saw it.
+
+A face is as wide as thirty cells of a surface of 512, and the closer look sees it on twice as many pixels and
+more. So the head's near side is cut into smaller triangles, and follows the look's normals on all waves: the
+coarse surface, whose features have cells as large as a nose, only says where the head is.
+
+Imports numpy and the mesh. Never here: networks, where faces are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .camera import box_to_crop
+from .mesh import Mesh, vertex_normals
+from .mesh_graph import mean_of_neighbours, usual_edge
+from .normal_integration import held_beyond, integrate_normals
+from .seen_normals import sample_map, sample_normals, trust_in, well_inside
+from .subdivide import cut_in_four
+
+__all__ = ["FaceNormals", "carve_face"]
+
+Array = NDArray[np.float32]
+
+_EDGE = 1.5  # pixels of the closer look that an edge may be long
+_MOST_CUTS = 2  # of a triangle in four
+_WAVE = 2.0  # box units: within the window every wave is the look's
+_AGREEING = (-0.6, 0.2)  # see `trust_in`: a coarse face has shelves where brows and lips are
+_FARTHEST = 0.05  # box units that anything moves: a nose is half as long
+_CALMED = 10  # rounds of smoothing: what is not trusted would keep the large triangles' facets
+_FIRM = 1e3  # weight with which the rest of the body stays where it is
+_LEAST = 0.02  # of the look's say, where the carving begins
+
+
+@dataclass(frozen=True)
+class FaceNormals:
+    """What the closer look saw of the side that faces the viewer.
+
+    Attributes
+    ----------
+    normals
+        Float32 (n, n, 3) over the window: x right, y up, z to the viewer, about unit length.
+    left, top, side
+        Of the window, as shares of the picture; it may reach outside.
+    share
+        Float32 (S, S) over the picture, in [0, 1]: how much the look says.
+    """
+
+    normals: Array
+    left: float
+    top: float
+    side: float
+    share: Array
+
+    def at(self, vertices: Array, edge: float) -> Array:
+        """Unit normals (V, 3) in the box at vertices of a mesh with edges of that length (box units)."""
+        size = len(self.normals)
+        pixels = size / self.side  # of the look, were it of the whole picture
+        corner = np.array([self.left, self.top], np.float32) * pixels
+        where = (vertices[:, :2] + 1) / 2 * pixels - corner - 0.5
+        return sample_normals(self.normals, where.T[::-1], edge * pixels / 2)
+
+
+def carve_face(
+    mesh: Mesh,
+    look: FaceNormals,
+    matte: Array,
+    strength: float = 1.0,
+    pause: Callable[[], None] = lambda: None,
+) -> Mesh:
+    """Give the face the normals of a closer look.
+
+    Parameters
+    ----------
+    mesh
+        In the method's box, as :func:`.relief.add_relief` takes it.
+    look
+    matte
+        Float32 (S, S) in [0, 1] over the box.
+    strength
+        Factor on all that moves; with 0 the mesh stays as it is.
+    pause
+        Called now and then; may raise to stop.
+
+    Returns
+    -------
+    Mesh
+        With more vertices on the face, wound the same way, and watertight if it was; what is outside the
+        window is as before, its vertices first.
+    """
+    if strength == 0:
+        return mesh
+    pixel = 2 * look.side / len(look.normals)  # box units
+    chosen = _near_side(mesh, look)
+    for _ in range(_MOST_CUTS):
+        if not chosen.any() or usual_edge(Mesh(mesh.vertices, mesh.faces[chosen])) <= _EDGE * pixel:
+            break
+        mesh = cut_in_four(mesh, chosen)
+        chosen = _near_side(mesh, look)
+        pause()
+    if not chosen.any():
+        return mesh
+    used = np.zeros(len(mesh.vertices), np.bool_)
+    used[mesh.faces[chosen]] = True
+    rim = np.zeros_like(used)
+    rim[mesh.faces[~chosen]] = True
+    number = np.cumsum(used) - 1
+    patch = Mesh(mesh.vertices[used], number[mesh.faces[chosen]].astype(np.int32))
+    patch = _calmed(patch, rim[used])
+    pause()
+    moved = _moved(patch, rim[used], look, matte, pause)
+    vertices = mesh.vertices.copy()
+    vertices[used] = patch.vertices
+    vertices[used, 2] += _FARTHEST * np.tanh(strength * moved / _FARTHEST)
+    return Mesh(vertices, mesh.faces, mesh.colours)
+
+
+def _share(vertices: Array, look: FaceNormals) -> Array:
+    """How much the look says at vertices (V,)."""
+    where = box_to_crop(vertices, len(look.share)).T[::-1]
+    inside = (np.abs(vertices[:, :2]) <= 1).all(1)
+    return sample_map(look.share, where) * inside
+
+
+def _near_side(mesh: Mesh, look: FaceNormals) -> NDArray[np.bool_]:
+    """Faces (F,) that the look has something to say of."""
+    told = _share(mesh.vertices, look) > _LEAST
+    about = mesh.faces[told[mesh.faces].any(1)]
+    told &= vertex_normals(mesh.vertices, about)[:, 2] > 0
+    return np.all(told[mesh.faces], axis=1)
+
+
+def _calmed(patch: Mesh, rim: NDArray[np.bool_]) -> Mesh:
+    """The patch without the facets of larger triangles; its rim stays."""
+    mean = mean_of_neighbours(patch.faces, len(patch.vertices))
+    vertices = patch.vertices
+    for _ in range(_CALMED):
+        vertices = np.where(rim[:, None], vertices, (vertices + mean @ vertices) / 2)
+    return Mesh(vertices.astype(np.float32), patch.faces)
+
+
+def _moved(
+    patch: Mesh, rim: NDArray[np.bool_], look: FaceNormals, matte: Array, pause: Callable[[], None]
+) -> Array:
+    """How far every vertex of the patch goes along w, (V,)."""
+    usual = usual_edge(patch)
+    own = vertex_normals(patch.vertices, patch.faces)
+    seen = look.at(patch.vertices, usual)
+    trust = (
+        _share(patch.vertices, look)
+        * well_inside(matte, box_to_crop(patch.vertices, len(matte)).T[::-1])
+        * trust_in(seen, patch.vertices, own, usual, _AGREEING)
+    )
+    held = np.where(rim, _FIRM, held_beyond(_WAVE, usual)).astype(np.float32)
+    moved = integrate_normals(patch, seen, trust.astype(np.float32), held, lambda _done: pause())
+    return np.where(rim, 0, moved).astype(np.float32)

@@ -34,7 +34,6 @@ __all__ = [
     "window_share",
 ]
 
-_WIDTH = 6.0  # of the way from eyes to mouth, 7 cm: 0.43 m, the head being half of it, as in training
 _FADE = 0.5, 0.95  # of half of the window, from where on and up to where the look counts less and less
 
 
@@ -110,9 +109,8 @@ def face_normals(closer: Closer) -> FaceNormals:
 
 
 def face_window(face: Face, size: int) -> FaceWindow:
-    """The window about a face on maps of ``size`` pixels."""
-    across, along = face.mouth[0] - face.eyes[0], face.mouth[1] - face.eyes[1]
-    side = max(2, round(_WIDTH * (across * across + along * along) ** 0.5 * size))
+    """The window about a face on maps of ``size`` pixels; the head is half as high, as in training."""
+    side = max(2, round(face.window * size))
     x, y = (round(middle * size - side / 2) for middle in face.middle)
     return FaceWindow(x, y, side)
 

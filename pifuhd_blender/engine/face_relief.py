@@ -29,9 +29,9 @@ Array = NDArray[np.float32]
 
 _EDGE = 1.5  # pixels of the closer look that an edge may be long
 _MOST_CUTS = 2  # of a triangle in four
-_WAVE = 2.0  # box units: within the window every wave is the look's
+_WAVE = 5.0  # widths of the window: every wave is the look's
 _AGREEING = (-0.6, 0.2)  # see `trust_in`: a coarse face has shelves where brows and lips are
-_FARTHEST = 0.05  # box units that anything moves: a nose is half as long
+_FARTHEST = 0.12  # widths of the window, 5 cm, that anything moves: a nose is half as long
 _CALMED = 10  # rounds of smoothing: what is not trusted would keep the large triangles' facets
 _FIRM = 1e3  # weight with which the rest of the body stays where it is
 _LEAST = 0.02  # of the look's say, where the carving begins
@@ -95,7 +95,8 @@ def carve_face(
     """
     if strength == 0:
         return mesh
-    pixel = 2 * look.side / len(look.normals)  # box units
+    window = 2 * look.side  # box units
+    pixel = window / len(look.normals)
     chosen = _near_side(mesh, look)
     for _ in range(_MOST_CUTS):
         if not chosen.any() or usual_edge(Mesh(mesh.vertices, mesh.faces[chosen])) <= _EDGE * pixel:
@@ -116,7 +117,8 @@ def carve_face(
     moved = _moved(patch, rim[used], look, matte, pause)
     vertices = mesh.vertices.copy()
     vertices[used] = patch.vertices
-    vertices[used, 2] += _FARTHEST * np.tanh(strength * moved / _FARTHEST)
+    most = _FARTHEST * window
+    vertices[used, 2] += most * np.tanh(strength * moved / most)
     return Mesh(vertices, mesh.faces, mesh.colours)
 
 
@@ -156,6 +158,6 @@ def _moved(
         * well_inside(matte, box_to_crop(patch.vertices, len(matte)).T[::-1])
         * trust_in(seen, patch.vertices, own, usual, _AGREEING)
     )
-    held = np.where(rim, _FIRM, held_beyond(_WAVE, usual)).astype(np.float32)
+    held = np.where(rim, _FIRM, held_beyond(2 * _WAVE * look.side, usual)).astype(np.float32)
     moved = integrate_normals(patch, seen, trust.astype(np.float32), held, lambda _done: pause())
     return np.where(rim, 0, moved).astype(np.float32)

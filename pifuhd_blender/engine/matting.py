@@ -23,7 +23,7 @@ from .people import room_of, separate_people
 from .person_search import MAP_SIDE, View, segment_person
 from .photo import Photo
 
-__all__ = ["Matte", "MatteMode", "find_matte"]
+__all__ = ["Matte", "MatteMode", "find_matte", "sides_cut_off"]
 
 MatteMode = Literal["auto", "alpha", "none"]
 Progress = Callable[[float], None]
@@ -204,8 +204,8 @@ def _note_on_size(matte: Matte) -> tuple[str, ...]:
     return (f"The person is only {side} pixels tall, so little detail can be seen; use a larger picture.",)
 
 
-def _note_on_borders(matte: Matte) -> tuple[str, ...]:
-    """Say where the person goes on outside of the picture."""
+def sides_cut_off(matte: Matte) -> list[str]:
+    """Where the person goes on outside of the picture: of "top", "bottom", "left" and "right"."""
     borders = {
         "top": matte.alpha[0],
         "bottom": matte.alpha[-1],
@@ -213,7 +213,11 @@ def _note_on_borders(matte: Matte) -> tuple[str, ...]:
         "right": matte.alpha[:, -1],
     }
     least = CUT_OFF * matte.people[0].longer_side
-    cut = [name for name, line in borders.items() if np.count_nonzero(line > 0.5) > least]
+    return [name for name, line in borders.items() if np.count_nonzero(line > 0.5) > least]
+
+
+def _note_on_borders(matte: Matte) -> tuple[str, ...]:
+    cut = sides_cut_off(matte)
     if not cut:
         return ()
     where = " and ".join(filter(None, [", ".join(cut[:-1]), cut[-1]]))

@@ -23,8 +23,11 @@ def edges_of(faces: NDArray[np.int32]) -> NDArray[np.int32]:
 
 def usual_edge(mesh: Mesh) -> float:
     """Root mean square of the edges' lengths, in the mesh's unit; 0 without any."""
-    edges = mesh.vertices[mesh.faces] - mesh.vertices[np.roll(mesh.faces, 1, axis=1)]
-    return float(np.sqrt((edges**2).sum(2).mean())) if len(edges) else 0.0
+    if not len(mesh.faces):
+        return 0.0
+    a, b, c = (np.take(mesh.vertices, mesh.faces[:, corner], axis=0) for corner in range(3))
+    squares = [np.einsum("fk,fk->f", edge, edge).mean(dtype=np.float64) for edge in (b - a, c - b, a - c)]
+    return float(np.sqrt(np.mean(squares)))
 
 
 def mean_of_neighbours(faces: NDArray[np.integer], count: int) -> csr_matrix:

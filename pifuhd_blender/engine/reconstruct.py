@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 
 from . import cleanup, peak_memory
-from .camera import Subject, box_to_world, crop_subject, frame_person
+from .camera import Subject, box_to_world
 from .carving import carve
 from .colour import colour_vertices
 from .column_query import ColumnQuery
@@ -36,7 +36,6 @@ from .device import (
     wait_for,
 )
 from .errors import Cancelled, EngineError
-from .face_search import find_face
 from .finer_look import looks_finer
 from .held_model import HeldModel
 from .interruption import Asked, LeavableThread
@@ -46,6 +45,7 @@ from .mesh import Mesh, is_watertight
 from .model import MultiLevelPIFu
 from .model_config import Part
 from .photo import Photo, load_photo
+from .portrait import crop_person
 from .progress import Report, Stages
 from .result import Result
 from .seeing import Seen, see
@@ -197,12 +197,10 @@ class _Run:
             matte = find_matte(
                 photo, self.settings.matte, self.settings.box, progress=progress, cancelled=self.asked
             )
-            subject = crop_subject(photo, matte, frame_person(matte))
+            subject, face = crop_person(photo, matte)
         with self._stage("model", "Opening the model"):
             model = self.held.opened(self.effort.device, self.asked)
         with torch.inference_mode():
-            face = find_face(subject)
-            self._poll()
             finer = looks_finer(model.config, self.settings.resolution)
             seen = see(self.held, model, subject, self.effort, self._stage, self.asked, face, finer=finer)
             maps = seen.maps

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from pifuhd_blender.engine import held_model, reconstruct
+from pifuhd_blender.engine import held_model, portrait, reconstruct
 from pifuhd_blender.engine.carving import NormalMaps
 from pifuhd_blender.engine.checkpoint import save_weights
 from pifuhd_blender.engine.device import Precision
@@ -137,7 +137,7 @@ def test_only_a_model_that_looks_again_keeps_its_nets_for_that(
     found = Face((0.5, 0.2), (0.5, 0.23), (0.5, 0.21)) if face else None
     monkeypatch.setattr(MultiLevelPIFu, "normals", normals)
     monkeypatch.setattr(held_model.HeldModel, "stays", lambda *_: False)
-    monkeypatch.setattr(reconstruct, "find_face", lambda _: found)
+    monkeypatch.setattr(portrait, "find_face", lambda _: found)
     with pytest.raises(Cancelled):
         Reconstructor(path, "cpu").reconstruct(photo, Settings(resolution=resolution, colours=False))
     assert asked == [not again]
@@ -152,7 +152,7 @@ def test_a_face_and_a_large_mesh_are_looked_at_again_and_reach_the_mesh(
     model = MultiLevelPIFu(config, ("normals", "coarse"))
     save_weights(path := tmp_path / "model.safetensors", config, model, parts=("normals", "coarse"))
     monkeypatch.setattr("pifuhd_blender.engine.column_query.ColumnQuery.__call__", ball)
-    monkeypatch.setattr(reconstruct, "find_face", lambda _: Face((0.5, 0.4), (0.5, 0.43), (0.5, 0.41)))
+    monkeypatch.setattr(portrait, "find_face", lambda _: Face((0.5, 0.4), (0.5, 0.43), (0.5, 0.41)))
     carved: list[NormalMaps] = []
 
     def carve(mesh: Mesh, maps: NormalMaps, *_: object, **__: object) -> Mesh:

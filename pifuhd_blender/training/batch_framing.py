@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .framing import CUT_SHARES, CUTS, LEAST_CUT
+from .framing import CROWN, CUT_SHARES, CUTS, LARGEST, LEAST_CUT, PORTRAITS
 
 __all__ = ["Framings"]
 
@@ -81,7 +81,12 @@ class Framings:
         shown = shown + at * inwards
         room = 1.05 + 0.25 * torch.rand(count, device=device)
         enlarged = 2 / ((shown[:, 1] - shown[:, 0]).amax(1) * room)
-        shift = torch.randn(count, 2, device=device) * 0.03 - shown.mean(1) * enlarged[:, None]
+        portrait = (at[:, 1, 1] > 0) & (enlarged > LARGEST) & (torch.rand(count, device=device) < PORTRAITS)
+        enlarged = torch.where(portrait, LARGEST, enlarged)
+        middle, aim = shown.mean(1), torch.zeros(count, 2, device=device)
+        middle[:, 1] = torch.where(portrait, shown[:, 0, 1], middle[:, 1])
+        aim[:, 1] = torch.where(portrait, CROWN, 0.0)
+        shift = torch.randn(count, 2, device=device) * 0.03 + aim - middle * enlarged[:, None]
         edges = shown * enlarged[:, None, None] + shift[:, None]
         photo = torch.where(at.flatten(1) > 0, edges.flatten(1), _unbounded(count, device))
         return cls(whole.isometry, whole.scale * enlarged, shift, photo)

@@ -21,6 +21,9 @@ UNBOUNDED = (-np.inf, -np.inf, np.inf, np.inf)
 CUTS = (((1, 1), 0.8), ((0, 1), 0.12), ((0, 0), 0.35), ((1, 0), 0.35))
 CUT_SHARES = (0.7, 0.1, 0.1, 0.1)
 LEAST_CUT = 0.03
+# Of the photos that cut off legs show a face, and are framed as a reconstruction does (engine/portrait.py):
+# crown where whole people have it, and heads no larger, which in most views means the person is not
+PORTRAITS, LARGEST, CROWN = 0.6, 1.15, -0.85
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,9 @@ class Framing:
 
     @classmethod
     def cut_off(cls, rng: np.random.Generator, person: NDArray[np.floating[Any]]) -> Framing:
-        """Draw a photo that ends before the person does; what it shows is framed as whole people are.
+        """Draw a photo that ends before the person does.
+
+        What it shows is framed as whole people are, or, as a portrait, as if the rest were there.
 
         Parameters
         ----------
@@ -87,7 +92,10 @@ class Framing:
         cut = rng.uniform(LEAST_CUT, most) * (shown[1] - shown[0])[axis]
         shown[end, axis] += cut if end == 0 else -cut
         enlarged = 2 / float((shown[1] - shown[0]).max() * rng.uniform(1.05, 1.3))
-        shift = rng.normal(0, 0.03, 2) - shown.mean(0) * enlarged
+        middle, aim = shown.mean(0), np.zeros(2)
+        if (end, axis) == (1, 1) and enlarged > LARGEST and rng.random() < PORTRAITS:
+            enlarged, middle[1], aim[1] = LARGEST, shown[0, 1], CROWN
+        shift = rng.normal(0, 0.03, 2) + aim - middle * enlarged
         photo = list(UNBOUNDED)
         photo[2 * end + axis] = float(shown[end, axis] * enlarged + shift[axis])
         return cls(

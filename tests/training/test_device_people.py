@@ -15,7 +15,7 @@ from pifuhd_blender.training.batch_framing import Framings
 from pifuhd_blender.training.batch_points import to_box
 from pifuhd_blender.training.dataset import SubjectSet
 from pifuhd_blender.training.device_people import DevicePeople
-from pifuhd_blender.training.framing import Framing
+from pifuhd_blender.training.framing import CROWN, LARGEST, Framing
 from pifuhd_blender.training.people_stream import NEAR_POINTS, read_person
 from pifuhd_blender.training.shard_file import ShardError
 from tests.training.figures import HALF, RADIUS, turned_view, write_ball_shard
@@ -67,7 +67,7 @@ def test_a_batch_s_cameras_see_as_views_do() -> None:
 
 
 def test_cut_off_photos_end_on_the_person() -> None:
-    """Each on one side alone, which it moves inwards, and what is left fills the picture."""
+    """Each on one side alone, which it moves inwards; what is left fills the picture or is a portrait."""
     torch.manual_seed(2)
     person = torch.tensor([[[-0.3, -0.8], [0.3, 0.8]]]).expand(200, -1, -1)
     framings = Framings.cut_off(person)
@@ -79,6 +79,13 @@ def test_cut_off_photos_end_on_the_person() -> None:
     bottom = ends[:, 3]
     assert (framings.photo[bottom, 3] < corners[bottom, :, 1].amax(1)).all()
     assert (framings.scale[bottom] > 0.9).all()
+    top, left = corners[..., 1].amin(1), corners[..., 0].amin(1)
+    low = torch.minimum(framings.photo[:, 3], corners[..., 1].amax(1))
+    tall, wide = low - top, corners[..., 0].amax(1) - left
+    portrait = bottom & (torch.maximum(tall, wide) < 2 / 1.31)
+    assert 40 < portrait.sum() < 90
+    assert top[portrait].numpy() == pytest.approx(CROWN, abs=0.15)
+    assert framings.scale[portrait].max() < LARGEST * 1.07**4
 
 
 def test_a_plain_sample_is_the_ball(ball: DevicePeople, monkeypatch: pytest.MonkeyPatch) -> None:

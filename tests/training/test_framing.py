@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pifuhd_blender.training.framing import CUTS, UNBOUNDED, Framing
+from pifuhd_blender.training.framing import CROWN, CUTS, LARGEST, UNBOUNDED, Framing
 
 PERSON = np.array([[-0.3, -0.85], [0.25, 0.9]])
 
@@ -32,17 +32,28 @@ def test_one_side_is_cut_and_mostly_the_legs(cut: list[Framing]) -> None:
     assert len(CUTS) == len(UNBOUNDED)
 
 
-def test_what_is_left_fills_the_frame(cut: list[Framing]) -> None:
+def _shown(framing: Framing) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest u and v of what the photo shows of the person."""
+    left, top, right, bottom = framing.photo
+    corners = _person(framing)
+    return np.maximum(corners.min(0), [left, top]), np.minimum(corners.max(0), [right, bottom])
+
+
+def test_what_is_left_fills_the_frame_or_is_a_portrait(cut: list[Framing]) -> None:
+    portraits = 0
     for framing in cut:
-        left, top, right, bottom = framing.photo
-        corners = _person(framing)
-        low = np.maximum(corners.min(0), [left, top])
-        high = np.minimum(corners.max(0), [right, bottom])
-        assert 2 / 1.31 < (high - low).max() < 2 / 1.04
-        assert np.abs((low + high) / 2).max() < 0.15  # aimed off by 0.03, one in five standard deviations
-        whole = corners.max(0) - corners.min(0)
-        lost = 1 - ((high - low) / whole).min()
-        assert 0.02 < lost < 0.81
+        low, high = _shown(framing)
+        whole = _person(framing).max(0) - _person(framing).min(0)
+        assert 0.02 < 1 - ((high - low) / whole).min() < 0.81
+        assert abs(low[0] + high[0]) / 2 < 0.15  # aimed off by 0.03, one in five standard deviations
+        if 2 / 1.31 < (high - low).max() < 2 / 1.04 and abs(low[1] + high[1]) / 2 < 0.15:
+            continue
+        portraits += 1
+        assert np.isfinite(framing.photo[3])
+        assert low[1] == pytest.approx(CROWN, abs=0.15)
+        assert framing.scale < LARGEST * 1.07**4  # whole people's own, four standard deviations
+    # Seven of ten lose their legs, most of them enough to be a portrait, and six of ten of those are one
+    assert 0.2 < portraits / len(cut) < 0.45
 
 
 def test_points_and_pixels_agree_on_what_is_shown(cut: list[Framing]) -> None:

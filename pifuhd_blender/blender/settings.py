@@ -73,13 +73,13 @@ class PIFUHD_PG_settings(bpy.types.PropertyGroup):
             ("DRAFT", "Draft", "128 cells an axis: quick, to see whether a picture suits"),
             ("STANDARD", "Standard", "256 cells an axis: good for most uses"),
             ("HIGH", "High", "512 cells an axis: finer edges; about twice the time"),
-            ("ULTRA", "Ultra", "1024 cells an axis: the finest, for models that see so much; takes longest"),
+            ("ULTRA", "Ultra", "1024 cells an axis: the finest folds and hands; takes longest"),
         ),
         default="STANDARD",
     )
     height_m: FloatProperty(
         name="Height (m)",
-        description="Height of the person in metres, whatever the scene's units are",
+        description="Height of the whole person in metres, whatever the scene's units are",
         default=1.75,
         min=0.1,
         max=100.0,

@@ -18,6 +18,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from . import cleanup, peak_memory
@@ -45,7 +46,7 @@ from .mesh import Mesh, is_watertight
 from .model import MultiLevelPIFu
 from .model_config import Part
 from .photo import Photo, load_photo
-from .portrait import crop_person
+from .portrait import crop_person, height_shown
 from .progress import Report, Stages
 from .result import Result
 from .seeing import Seen, see
@@ -231,7 +232,9 @@ class _Run:
             colours = None
             if self.settings.colours:
                 colours = colour_vertices(mesh.vertices, mesh.faces, subject, self.settings.unseen, face)
-            vertices, faces = box_to_world(mesh.vertices, mesh.faces, self.settings.height_m)
+            extent = float(np.ptp(mesh.vertices[:, 1]))
+            height = height_shown(matte, face, extent, self.settings.height_m)
+            vertices, faces = box_to_world(mesh.vertices, mesh.faces, height)
             mesh = Mesh(vertices, faces, colours)
         return Result(
             mesh=mesh,

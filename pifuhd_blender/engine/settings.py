@@ -32,7 +32,8 @@ class Settings:
     resolution : int
         Cells along each axis of the surface: 128, 256, 512 or 1024.
     height_m : float
-        Height of the person in metres, from the lowest to the highest point of the mesh.
+        Height of the person in metres, from the lowest to the highest point of the mesh; where the picture
+        cuts the person off below and shows a face, that of the whole person.
     matte : {"auto", "alpha", "none"}
         How the person is told from the background: by the picture's alpha channel or else by segmentation, by
         the alpha channel alone, or not at all.

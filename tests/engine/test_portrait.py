@@ -12,7 +12,7 @@ from pifuhd_blender.engine.camera import FRAME_FACTOR, Subject, frame_person
 from pifuhd_blender.engine.face_search import Face
 from pifuhd_blender.engine.matting import Matte
 from pifuhd_blender.engine.photo import Photo
-from pifuhd_blender.engine.portrait import LARGEST_HEAD, crop_person, frame_cut_off
+from pifuhd_blender.engine.portrait import LARGEST_HEAD, crop_person, frame_cut_off, height_shown
 
 SIZE = 400  # pixels of the photo's sides
 
@@ -92,3 +92,17 @@ def test_whole_people_are_cut_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == [subject]
     assert found is None
     assert subject.box == frame_person(matte(WHOLE))
+
+
+def test_a_bust_is_as_tall_as_its_head_says() -> None:
+    head = 0.43  # metres of the window about it
+    for window in (0.24, 0.2):
+        scale = head / (2 * window)  # metres a box unit
+        assert height_shown(matte(BUST), face(window), 0.8, 1.75) == pytest.approx(0.8 * scale)
+        assert height_shown(matte(BUST), face(window), 0.8, 3.5) == pytest.approx(2 * 0.8 * scale)
+
+
+def test_nobody_is_taller_than_was_asked_for_and_whole_people_are_as_tall() -> None:
+    assert height_shown(matte(BUST), face(0.1), 1.7, 1.6) == 1.6
+    assert height_shown(matte(BUST), None, 1.7, 1.6) == 1.6
+    assert height_shown(matte(WHOLE), face(0.4), 1.7, 1.6) == 1.6

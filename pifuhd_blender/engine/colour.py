@@ -32,6 +32,10 @@ Unseen = Literal["mirror", "flat"]
 _BUFFER = 512  # pixels of the depth buffers: about one a vertex of a 512 surface
 _STEEPEST = 4.0  # depth a pixel may differ from the buffer, in pixels, on slanted surfaces (76 degrees)
 _BEHIND, _BEFORE = -0.2, 0.4  # cosine to the viewer over which the unseen side's tone fades into the photo
+_HEAD = (
+    0.5,
+    0.75,
+)  # of half the window about a head: all its own, and none. On its sides ears would come twice
 _TREE = 60_000  # seen vertices to choose from for hidden ones: a body at 1 cm
 _TURN = 0.15  # of the box, that a vertex facing the other way is further away for that choice
 
@@ -67,7 +71,10 @@ def colour_vertices(
     photo = np.ascontiguousarray((subject.image_1024.transpose(1, 2, 0) + 1) * 127.5, np.float32)
     photo = spread_colours(photo, subject.matte_1024, _grain(vertices_box, faces, len(photo)))
     normals = vertex_normals(vertices_box, faces)
-    place = vertices_box[:, :2] + shift_of_sides(vertices_box, faces, normals)
+    shift = shift_of_sides(vertices_box, faces, normals)
+    if face is not None:
+        shift *= 1 - _of_head(vertices_box, face)[:, None]
+    place = vertices_box[:, :2] + shift
     colours = _sample(photo, place)
 
     nearest = _of_first_body(vertices_box, faces, normals)
@@ -90,6 +97,14 @@ def _grain(vertices: NDArray[np.float32], faces: NDArray[np.int32], size: int) -
     edge = np.median(np.linalg.norm(vertices[some[:, 0], :2] - vertices[some[:, 1], :2], axis=1)) * size / 2
     blur = 0.4 * float(edge)  # half the sampling rate is then down to a half
     return blur if blur > 0.6 else 0.0
+
+
+def _of_head(vertices: NDArray[np.float32], face: Face) -> NDArray[np.float32]:
+    """How far vertices are the head's, (V,) in [0, 1]."""
+    middle = 2 * np.array(face.middle, np.float32) - 1
+    far = np.linalg.norm(vertices[:, :2] - middle, axis=1) / face.window  # half of the window's side
+    share = np.clip((_HEAD[1] - far) / (_HEAD[1] - _HEAD[0]), 0, 1)
+    return (share * share * (3 - 2 * share)).astype(np.float32)
 
 
 def _sample(photo: NDArray[np.float32], uv: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -21,11 +21,8 @@ _CALM = 128  # pixels of the picture of flat tones
 _WINDOW = 13  # of its median: about a face or a print on a shirt
 
 # Lengths below are in the way from between the eyes to the mouth; x runs across the face, y down along it
-_OVAL = (
-    1.3,
-    1.75,
-    0.45,
-)  # half width, half height and middle (y) of all with features, from brow to chin
+# Half width, half height and middle (y) of all with features, from ear to ear and from brow to chin
+_OVAL = (1.9, 1.75, 0.45)
 _SOFT = 1.35  # square of the oval's radius at which nothing of the photo is left away any more
 _HEAD = (2.6, -4.0, 0.6)  # half width, top and bottom of where hair, hat or ears are looked for
 _THROAT = (1.1, 2.7)  # half width and bottom of what a beard or an open collar reaches below the chin

@@ -159,3 +159,23 @@ def test_what_is_seen_keeps_its_face_to_the_pixel() -> None:
         colour_vertices(person.vertices, person.faces, seen, "mirror", face) for face in (FACE, None)
     )
     np.testing.assert_array_equal(with_face[facing], without[facing])
+
+
+def test_an_ear_is_on_its_side_of_the_head_once() -> None:
+    person = extract_surface(
+        lambda p: body_field.occupancy(p * [1, -1, 1], 0.01, np.array(HEAD_AND_TRUNK)).astype(np.float32), 256
+    )
+    grid = (np.arange(SIZE) + 0.5) / SIZE * 2 - 1
+    # From eyes to mouth 0.05; this far from the middle ears end
+    ear = (np.abs(grid[None, :] - 0.075) < 0.015) & (np.abs(-grid[:, None] - 0.72) < 0.02)
+    picture = np.where(ear[..., None], WHITE, somebody_with_a_red_face_and_a_white_print())
+    seen = subject(picture, shadow(*HEAD_AND_TRUNK))
+    normal = vertex_normals(person.vertices, person.faces)[:, 2]
+    u, v, _ = person.vertices.T
+    beside = (u > 0.05) & (np.abs(-v - 0.72) < 0.02)
+    with_face, without = (
+        colour_vertices(person.vertices, person.faces, seen, "mirror", face) for face in (FACE, None)
+    )
+    assert is_like(with_face[beside & (normal > 0.5)], WHITE).any()
+    assert is_like(without[beside & (normal < -0.3)], WHITE).any()
+    assert not is_like(with_face[beside & (normal < -0.3)], WHITE).any()

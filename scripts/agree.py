@@ -99,7 +99,7 @@ def unlike(ours: View, theirs: View, person: NDArray[np.bool_]) -> dict[str, flo
 
     found: dict[str, float] = {}
     for side in ("front", "back"):
-        degrees = angles(getattr(ours.seen, side)[person], getattr(theirs.seen, side)[person])
+        degrees = angles(getattr(ours.seen.maps, side)[person], getattr(theirs.seen.maps, side)[person])
         found[f"{side}, degrees"] = float(degrees.mean())
         found[f"{side}, 99%"] = float(np.percentile(degrees, 99))
     for level in ("coarse", "fine"):

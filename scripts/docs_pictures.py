@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make the README's pictures anew: the panel in a real Blender's window, and the sample person.
+"""Make the README's pictures anew: the panel in a real Blender's window, the sample person and a portrait.
 
     python3 scripts/docs_pictures.py --tools FOLDER --blender FOLDER
 
@@ -26,6 +26,7 @@ DOCS = ROOT / "docs"
 STEPS = ROOT / "tests" / "blender" / "window" / "steps.py"
 SAMPLE = ROOT / "scripts" / "sample.png"
 WINDOW = "1280x860"  # high enough for the whole tab
+PORTRAIT = (150, 20, 650, 420)  # left, top, right and bottom of the sample picture: down to the elbows
 PANEL_HEIGHT = 656  # pixels of the sidebar that say something: down to the end of Selected Person
 
 
@@ -37,16 +38,21 @@ def main() -> int:
     options = parser.parse_args()
     if (status := start_again(__file__)) is not None:
         return status
+    from PIL import Image
+
     with tempfile.TemporaryDirectory(prefix="pifuhd_docs_") as made:
         work = Path(made)
         if status := _take(options.tools.resolve(), options.blender.resolve(), work):
             return status
         _crop(work / "shots")
-        preview = [sys.executable, str(ROOT / "scripts" / "reconstruct.py"), str(SAMPLE)]
-        preview += ["-o", str(work / "sample.glb"), "--preview", str(work / "sample.png")]
-        if status := subprocess.run(preview, check=False).returncode:
-            return status
-        _save(work / "sample.png", DOCS / "sample.jpg", widest=1600)
+        Image.open(SAMPLE).crop(PORTRAIT).save(work / "portrait.png")
+        for picture, resolution in ((SAMPLE, "256"), (work / "portrait.png", "512")):
+            sheet = work / f"{picture.stem}_sheet.png"
+            command = [sys.executable, str(ROOT / "scripts" / "reconstruct.py"), str(picture)]
+            command += ["--resolution", resolution, "-o", str(work / "person.glb"), "--preview", str(sheet)]
+            if status := subprocess.run(command, check=False).returncode:
+                return status
+            _save(sheet, DOCS / f"{picture.stem}.jpg", widest=1600)
     return 0
 
 

@@ -22,6 +22,7 @@ LARGEST_HEAD = 0.24
 people it takes 0.17 to 0.23. A tenth more makes heads deeper than wide again, a tenth less costs detail."""
 
 HEAD = 0.43 / 1.75  # of a person's height is the side of the window about the head
+NEARLY_WHOLE = 0.75  # of the height; heads differ, and feet that touch the picture's edge look cut off, too
 
 
 def crop_person(photo: Photo, matte: Matte) -> tuple[Subject, Face | None]:
@@ -96,4 +97,5 @@ def height_shown(matte: Matte, face: Face | None, extent: float, height_m: float
     """
     if face is None or "bottom" not in sides_cut_off(matte):
         return height_m
-    return height_m * min(1.0, HEAD * extent / (2 * face.window))
+    share = HEAD * extent / (2 * face.window)
+    return height_m * (share if share < NEARLY_WHOLE else 1.0)

@@ -104,5 +104,6 @@ def test_a_bust_is_as_tall_as_its_head_says() -> None:
 
 def test_nobody_is_taller_than_was_asked_for_and_whole_people_are_as_tall() -> None:
     assert height_shown(matte(BUST), face(0.1), 1.7, 1.6) == 1.6
+    assert height_shown(matte(BUST), face(0.26), 1.7, 1.6) == 1.6  # a child whose feet touch the edge
     assert height_shown(matte(BUST), None, 1.7, 1.6) == 1.6
     assert height_shown(matte(WHOLE), face(0.4), 1.7, 1.6) == 1.6

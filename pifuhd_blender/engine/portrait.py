@@ -4,7 +4,7 @@
 The networks know people whose heads take a fifth of the square. Of a bust that fills it they make a lump, so
 whom the picture cuts off below is framed about as large as if the rest were there.
 
-May import numpy. Never here: who is in the picture, how it is cut out.
+Imports the engine's framing, matting and face search. Never here: how any of them is done.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from .carried_colours import spread_colours
 from .face_search import Face
 from .mesh import face_crosses, vertex_normals
 from .rasterise import rasterise
+from .seen_normals import ease
 from .side_colours import shift_of_sides
 from .unseen_colours import calm_tones, without_face
 
@@ -32,10 +33,9 @@ Unseen = Literal["mirror", "flat"]
 _BUFFER = 512  # pixels of the depth buffers: about one a vertex of a 512 surface
 _STEEPEST = 4.0  # depth a pixel may differ from the buffer, in pixels, on slanted surfaces (76 degrees)
 _BEHIND, _BEFORE = -0.2, 0.4  # cosine to the viewer over which the unseen side's tone fades into the photo
-_HEAD = (
-    0.5,
-    0.75,
-)  # of half the window about a head: all its own, and none. On its sides ears would come twice
+# Of half the window about a head: all its own, and none. On its sides the photo is not followed: ears would
+# come twice
+_HEAD = 0.5, 0.75
 _TREE = 60_000  # seen vertices to choose from for hidden ones: a body at 1 cm
 _TURN = 0.15  # of the box, that a vertex facing the other way is further away for that choice
 
@@ -85,8 +85,7 @@ def colour_vertices(
         behind = calm_tones(behind)
     if behind is not photo:
         tone = _sample(behind, place)
-        share = np.clip((normals[:, 2:] - _BEHIND) / (_BEFORE - _BEHIND), 0, 1)
-        share = share * share * (3 - 2 * share)  # smooth at both ends
+        share = ease(normals[:, 2:], _BEHIND, _BEFORE)
         colours = tone + share * (colours - tone)
     return np.rint(np.clip(colours, 0, 255)).astype(np.uint8)
 
@@ -103,8 +102,7 @@ def _of_head(vertices: NDArray[np.float32], face: Face) -> NDArray[np.float32]:
     """How far vertices are the head's, (V,) in [0, 1]."""
     middle = 2 * np.array(face.middle, np.float32) - 1
     far = np.linalg.norm(vertices[:, :2] - middle, axis=1) / face.window  # half of the window's side
-    share = np.clip((_HEAD[1] - far) / (_HEAD[1] - _HEAD[0]), 0, 1)
-    return (share * share * (3 - 2 * share)).astype(np.float32)
+    return 1 - ease(far, *_HEAD)
 
 
 def _sample(photo: NDArray[np.float32], uv: NDArray[np.float32]) -> NDArray[np.float32]:

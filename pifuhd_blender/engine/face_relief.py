@@ -16,11 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .camera import box_to_crop
 from .mesh import Mesh, vertex_normals
 from .mesh_graph import mean_of_neighbours, usual_edge
 from .normal_integration import held_beyond, integrate_normals
-from .seen_normals import sample_map, sample_normals, trust_in, well_inside
+from .seen_normals import rows_and_columns, sample_map, sample_normals, trust_in, well_inside
 from .subdivide import cut_in_four
 
 __all__ = ["FaceNormals", "carve_face"]
@@ -124,9 +123,8 @@ def carve_face(
 
 def _share(vertices: Array, look: FaceNormals) -> Array:
     """How much the look says at vertices (V,)."""
-    where = box_to_crop(vertices, len(look.share)).T[::-1]
     inside = (np.abs(vertices[:, :2]) <= 1).all(1)
-    return sample_map(look.share, where) * inside
+    return sample_map(look.share, rows_and_columns(vertices, look.share)) * inside
 
 
 def _near_side(mesh: Mesh, look: FaceNormals) -> NDArray[np.bool_]:
@@ -155,7 +153,7 @@ def _moved(
     seen = look.at(patch.vertices, usual)
     trust = (
         _share(patch.vertices, look)
-        * well_inside(matte, box_to_crop(patch.vertices, len(matte)).T[::-1])
+        * well_inside(matte, rows_and_columns(patch.vertices, matte))
         * trust_in(seen, patch.vertices, own, usual, _AGREEING)
     )
     held = np.where(rim, _FIRM, held_beyond(2 * _WAVE * look.side, usual)).astype(np.float32)

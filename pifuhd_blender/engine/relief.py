@@ -18,12 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter
 
-from .camera import box_to_crop
 from .errors import Cancelled
 from .mesh import Mesh, vertex_normals
 from .mesh_graph import usual_edge
 from .normal_integration import held_beyond, integrate_normals
-from .seen_normals import cells_of, nearest_of_cells, sample_normals, trust_in, well_inside
+from .seen_normals import cells_of, nearest_of_cells, rows_and_columns, sample_normals, trust_in, well_inside
 
 __all__ = ["add_relief"]
 
@@ -114,14 +113,14 @@ def _look(mesh: Mesh, front: Array, back: Array, matte: Array, usual: float) -> 
     """Find which vertices the maps see, what normals they give them, and how thick the body is there."""
     vertices, own = mesh.vertices, vertex_normals(mesh.vertices, mesh.faces)
     count = len(vertices)
-    within = well_inside(matte, _rows_and_columns(vertices, matte))
+    within = well_inside(matte, rows_and_columns(vertices, matte))
     cell, cells = cells_of(vertices, usual)
     normal, trust = np.zeros((count, 3), np.float32), np.zeros(count, np.float32)
     inward = np.zeros(count, np.float32)
     for picture, side in ((front, 1), (back, -1)):
         mine = own[:, 2] > 0 if side > 0 else own[:, 2] <= 0
         to_viewer = np.array([1, 1, side], np.float32)
-        seen = sample_normals(picture, _rows_and_columns(vertices[mine], picture), usual * len(picture) / 2)
+        seen = sample_normals(picture, rows_and_columns(vertices[mine], picture), usual * len(picture) / 2)
         towards = vertices[mine] * to_viewer
         normal[mine] = seen
         trust[mine] = within[mine] * trust_in(
@@ -133,11 +132,6 @@ def _look(mesh: Mesh, front: Array, back: Array, matte: Array, usual: float) -> 
             np.nan_to_num(towards[:, 2] - exit_.ravel()[cell[mine]], posinf=0), 0
         )
     return _Sight(normal, trust, inward, np.where(own[:, 2] > 0, 1, -1).astype(np.float32))
-
-
-def _rows_and_columns(vertices: Array, picture: Array) -> NDArray[np.floating]:
-    """Where vertices (n, 3) lie in a map over the box, (2, n), as scipy counts."""
-    return box_to_crop(vertices, len(picture)).T[::-1]
 
 
 def _bounded(moved: Array, sight: _Sight) -> Array:

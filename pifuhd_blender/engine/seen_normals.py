@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a normal map says of a surface's vertices, and how far it is to be trusted about each.
 
-Imports numpy, scipy, OpenCV. Never here: networks, what is done about it.
+Imports numpy, scipy, OpenCV and the frames. Never here: networks, what is done about it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
-__all__ = ["cells_of", "ease", "nearest_of_cells", "sample_map", "sample_normals", "trust_in", "well_inside"]
+from .camera import box_to_crop
+
+__all__ = [
+    "cells_of",
+    "ease",
+    "nearest_of_cells",
+    "rows_and_columns",
+    "sample_map",
+    "sample_normals",
+    "trust_in",
+    "well_inside",
+]
 
 Array = NDArray[np.float32]
 Floats = NDArray[np.floating]
@@ -28,6 +39,11 @@ def ease(x: Floats, low: float, high: float) -> Array:
     """From 0 at ``low`` to 1 at ``high``, smooth at both ends."""
     share = np.clip((x - low) / (high - low), 0, 1)
     return (share * share * (3 - 2 * share)).astype(np.float32)
+
+
+def rows_and_columns(vertices: Array, picture: Array) -> Floats:
+    """Where vertices (n, 2 or 3) lie in a map (S, S, ...) over the box, (2, n), as scipy counts."""
+    return box_to_crop(vertices, len(picture)).T[::-1]
 
 
 def sample_map(picture: Floats, where: Floats) -> Array:

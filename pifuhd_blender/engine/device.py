@@ -24,6 +24,7 @@ __all__ = [
     "free_cached_memory",
     "peak_device_memory",
     "precision_for",
+    "processor_is_fast_in_bfloat16",
     "reset_peak_device_memory",
     "upload",
     "wait_for",
@@ -50,10 +51,22 @@ def precision_for(device: str) -> Precision:
     """
     if device.startswith("cuda"):
         return Precision(torch.float16, torch.float16)
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # older versions can't say
-    if device == "cpu" and capabilities.get("avx512_bf16", False):
+    if device == "cpu" and processor_is_fast_in_bfloat16():
         return Precision(filters=torch.bfloat16)
     return Precision()
+
+
+def processor_is_fast_in_bfloat16() -> bool:
+    """Whether the processor convolves in bfloat16 faster than in float32.
+
+    AMD's has twice as many products in an instruction. Intel's instruction of the same name (avx512_bf16)
+    took 1.3 to 2.2 times as long on a Xeon whose matrix unit (AMX), which is what pays there, was hidden by
+    a virtual machine.
+    """
+    able = getattr(torch.cpu, "get_capabilities", dict)()  # older versions can't say
+    if able.get("amx_bf16", False):
+        return True
+    return bool(able.get("avx512_bf16", False)) and "AMD" in str(able.get("cpu_name", ""))
 
 
 def choose_device(choice: DeviceChoice, *, tried: bool = True) -> str:

@@ -7,6 +7,8 @@ import os
 
 import torch
 
+from ..engine.device import processor_is_fast_in_bfloat16
+
 __all__ = ["bfloat16_pays", "first_process", "open_device"]
 
 
@@ -33,12 +35,12 @@ def open_device(name: str) -> torch.device:
 
 
 def bfloat16_pays(device: torch.device) -> bool:
-    """Whether a device multiplies bfloat16 in hardware; one that emulates it is slower than in float32."""
+    """Whether a device is faster in bfloat16; one that emulates it is slower than in float32."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":
-        able = torch.cpu.get_capabilities()
-        return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+        on_arm = bool(torch.cpu.get_capabilities().get("bf16", False))  # ARM's word for it
+        return on_arm or processor_is_fast_in_bfloat16()
     return False
 
 

@@ -92,11 +92,20 @@ def test_the_processor_has_no_memory_of_its_own() -> None:
     assert peak_device_memory("cpu") is None
 
 
-@pytest.mark.parametrize(("native", "filters"), [(True, torch.bfloat16), (False, torch.float32)])
-def test_a_processor_narrows_the_filters_only_where_it_has_instructions_for_it(
-    monkeypatch: pytest.MonkeyPatch, *, native: bool, filters: torch.dtype
+@pytest.mark.parametrize(
+    ("able", "filters"),
+    [
+        ({"avx512_bf16": True, "cpu_name": "AMD EPYC"}, torch.bfloat16),
+        ({"avx512_bf16": True, "amx_bf16": True, "cpu_name": "Intel Xeon"}, torch.bfloat16),
+        ({"avx512_bf16": True, "amx_bf16": False, "cpu_name": "Intel Xeon"}, torch.float32),
+        ({"avx512_bf16": False, "cpu_name": "AMD EPYC"}, torch.float32),
+        ({}, torch.float32),
+    ],
+)
+def test_a_processor_narrows_the_filters_only_where_that_is_faster(
+    able: dict[str, object], filters: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": native})
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
     assert precision_for("cpu") == Precision(torch.float32, filters)
 
 

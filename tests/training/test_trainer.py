@@ -37,7 +37,7 @@ def data(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("asked", "able", "mixed"),
     [
-        ("auto", {"avx512_bf16": True}, True),
+        ("auto", {"amx_bf16": True}, True),
         ("auto", {"bf16": True}, True),  # ARM's word for it
         ("auto", {"avx512_f": True, "avx512_bf16": False}, False),
         ("bfloat16", {}, True),

@@ -111,7 +111,7 @@ class MultiLevelPIFu(PartedModel):
         sides = seen_at(config.input_size, mirrored=detailed and config.mirrored)
         if detailed:
             pairs = zip(sides, seen_at(config.detail_size), strict=True)
-            sides = [join_scales(*both, matte, config.detail_cells) for both in pairs]
+            sides = [join_scales(*both, matte, config.detail_cells, config.detail_share) for both in pairs]
         if leave:
             self.release("normals")
         front, back = (unit_length(side) * (matte > 0) for side in sides)

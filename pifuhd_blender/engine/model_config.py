@@ -44,9 +44,10 @@ class JointConfig:
     """One U-Net for both sides, fed with picture and matte; unit normals, zero outside the matte.
 
     With a ``detail_size`` it sees pictures of at least that size twice, and what is finer than
-    ``detail_cells`` along a side comes from the larger view (see ``normal_scales.py``). ``mirrored``: the
-    smaller view is then the mean of those of the picture and of its mirror image. Nothing is trained for it,
-    so a file from before it was thought of gets it, too. With a ``window_size`` it sees the window about a
+    ``detail_cells`` along a side comes from the larger view, and ``detail_share`` of the rest (see
+    ``normal_scales.py``). ``mirrored``: the smaller view is then the mean of those of the picture and of its
+    mirror image. Nothing is trained for these two, so a file from before they were thought of gets them, too.
+    With a ``window_size`` it sees the window about a
     face once more, at that size (``close_look.py``). With a ``finest_size`` it sees the picture of that size
     for the front of large meshes, and what is finer than ``finest_cells`` comes from there
     (``finer_look.py``).
@@ -59,6 +60,7 @@ class JointConfig:
     detail: int = 12
     detail_size: int = 0
     detail_cells: int = 128
+    detail_share: float = 0.3
     mirrored: bool = True
     window_size: int = 0
     finest_size: int = 0
@@ -123,7 +125,9 @@ class ModelConfig:
     occupied: where the MLP is in doubt it would otherwise fill a column with sheets. With a ``depth_core``
     beside it as large a share of what lies between the maps is occupied inside the matte, so that no limb is
     lost, and the matte decides where the person ends (``sure_core.py``); alone it does nothing. With
-    ``depth_mirrored`` the maps are the mean of those of the picture and of its mirror image. ``relief`` is
+    ``depth_mirrored`` the maps are the mean of those of the picture and of its mirror image. With a
+    ``head_size`` the window about a face is seen once more, at that size, for the head's depth
+    (``head_depth.py``). ``relief`` is
     how far a mesh follows the normals unless the user says otherwise: 0 where the levels carry the detail by
     themselves. With ``fair_sides`` what no map sees of a surface is made fair (``fairing.py``).
     """

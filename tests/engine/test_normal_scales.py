@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 import torch
 from torch.nn import functional as F
 
@@ -37,6 +38,13 @@ def test_the_shape_is_the_broad_ones_and_the_ripple_the_detailed_ones() -> None:
     assert torch.allclose(mean, broad[..., 0, 0], atol=0.02)  # the ripple shortens the mean by so much
     slope = joined[0, 0] / joined[0, 2]
     assert (slope[:, 0::2] - slope[:, 1::2]).min() > 0.2
+
+
+def test_a_share_of_the_shape_is_the_detailed_ones() -> None:
+    broad, detailed = towards(torch.zeros(SIZE, SIZE)), towards(torch.zeros(SIZE, SIZE), y=0.3)
+    lean = [join_scales(broad, detailed, everywhere(), CELLS, share)[0, 1].mean() for share in (0, 0.5, 1)]
+    y = float(detailed[0, 1, 0, 0])
+    assert [float(one) for one in lean] == pytest.approx([0, y / 2, y], abs=0.01)
 
 
 def test_maps_that_agree_stay_what_they_are_where_they_are_smooth() -> None:

@@ -21,7 +21,7 @@ from scipy.spatial import KDTree
 from .mesh import Mesh, face_crosses, is_watertight, open_edges, volume
 from .mesh_graph import mean_of_neighbours
 
-__all__ = ["clean", "close_holes", "loose_share", "main_component", "orient_outward", "simplify", "smooth"]
+__all__ = ["clean", "close_holes", "main_component", "orient_outward", "simplify", "smooth"]
 
 # Taubin, "A signal processing approach to fair surface design" (1995): a shrinking step and a slightly larger
 # growing one; waves longer than the pass band 1 / 0.5 - 1 / 0.53 = 0.113 keep their size.
@@ -32,7 +32,7 @@ steps of the lattice go, what the lattice resolved stays."""
 
 
 def clean(mesh: Mesh, rounds: int, pause: Callable[[], None] = lambda: None) -> Mesh:
-    """Make a fresh surface one closed piece, smoothed, wound outward; in the frame it comes in.
+    """Make a fresh surface's main component closed, smoothed, wound outward; in the frame it comes in.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def clean(mesh: Mesh, rounds: int, pause: Callable[[], None] = lambda: None) -> 
     pause
         Called between the steps; may raise to stop.
     """
-    mesh = close_holes(main_component(mesh))
+    mesh = close_holes(mesh)
     pause()
     if rounds:
         mesh = smooth(mesh, rounds)
@@ -49,28 +49,24 @@ def clean(mesh: Mesh, rounds: int, pause: Callable[[], None] = lambda: None) -> 
     return orient_outward(mesh)
 
 
-def main_component(mesh: Mesh) -> Mesh:
-    """Keep the connected piece with the largest area; vertices that no face uses go too."""
-    face_piece, areas = _pieces(mesh)
-    return _compact(mesh, mesh.faces[face_piece == areas.argmax()])
+def main_component(mesh: Mesh) -> tuple[Mesh, float]:
+    """The connected piece with the largest area, without vertices that no face uses, and what it leaves out.
 
-
-def loose_share(mesh: Mesh) -> float:
-    """Share of the surface, by area, that does not hang on the main component, in [0, 1)."""
-    _, areas = _pieces(mesh)
-    return float(1 - areas.max() / areas.sum())
-
-
-def _pieces(mesh: Mesh) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Connected piece of each face (m,), and the pieces' areas (times two)."""
+    Returns
+    -------
+    main : Mesh
+    loose : float
+        Share of the surface, by area, that does not hang on it, in [0, 1).
+    """
     count = len(mesh.vertices)
     ends = mesh.faces[:, [0, 1]].ravel(), mesh.faces[:, [1, 2]].ravel()
     links = csr_matrix((np.ones(len(ends[0]), np.bool_), ends), (count, count))
     pieces, label = connected_components(links, directed=False)
     face_piece = label[mesh.faces[:, 0]]
     sizes = np.linalg.norm(face_crosses(mesh.vertices, mesh.faces), axis=1)
-    areas = np.bincount(face_piece, sizes, pieces).astype(np.float64)
-    return face_piece, areas
+    areas = np.bincount(face_piece, sizes, pieces)
+    main = _compact(mesh, mesh.faces[face_piece == areas.argmax()])
+    return main, float(1 - areas.max() / areas.sum())
 
 
 def orient_outward(mesh: Mesh) -> Mesh:

@@ -209,12 +209,11 @@ class _Run:
         del seen
         free_cached_memory(self.effort.device)
         with self._stage("mesh", "Cleaning the mesh"):
-            whole = Mesh(surface.vertices, surface.faces)
+            mesh, loose = cleanup.main_component(Mesh(surface.vertices, surface.faces))
             warnings = [*photo.warnings, *matte.warnings]
-            if cleanup.loose_share(whole) > MOST_LOOSE:
+            if loose > MOST_LOOSE:
                 warnings.append(LOST_PART)
-            mesh = cleanup.clean(whole, self.settings.smoothing, self._poll)
-            del whole
+            mesh = cleanup.clean(mesh, self.settings.smoothing, self._poll)
         with self._stage("relief", "Carving the relief") as progress:
             mesh = carve(
                 mesh,

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from ..engine.camera import Box, Placement, Subject
 from ..engine.carving import NormalMaps, carve
-from ..engine.cleanup import clean, orient_outward
+from ..engine.cleanup import clean, main_component, orient_outward
 from ..engine.close_look import face_normals, look_closer, looks_closer
 from ..engine.column_query import ColumnQuery
 from ..engine.errors import EngineError
@@ -127,7 +127,7 @@ class _Answer:
             surface = extract_surface(asked, resolution, silhouette=mask)
         except EngineError:
             return None
-        mesh = clean(Mesh(surface.vertices, surface.faces), Settings().smoothing)
+        mesh = clean(main_component(Mesh(surface.vertices, surface.faces))[0], Settings().smoothing)
         return carve(mesh, self._maps, self._matte, self._model.config, relief=relief)
 
 

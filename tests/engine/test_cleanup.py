@@ -9,7 +9,6 @@ import trimesh
 
 from pifuhd_blender.engine.cleanup import (
     close_holes,
-    loose_share,
     main_component,
     orient_outward,
     simplify,
@@ -28,7 +27,7 @@ def as_mesh(shape: trimesh.Trimesh) -> Mesh:
 
 def body(resolution: int = 128, softness: float = 0.01) -> Mesh:
     surface = extract_surface(body_occupancy(softness), resolution)
-    return main_component(Mesh(surface.vertices, surface.faces))
+    return main_component(Mesh(surface.vertices, surface.faces))[0]
 
 
 def test_largest_piece_by_area_is_kept_not_the_one_with_most_faces() -> None:
@@ -38,10 +37,10 @@ def test_largest_piece_by_area_is_kept_not_the_one_with_most_faces() -> None:
     faces = np.concatenate([small.faces, large.faces + len(small.vertices)]).astype(np.int32)
     both = Mesh(vertices, faces, np.full(vertices.shape, 7, np.uint8))
 
-    kept = main_component(both)
+    kept, loose = main_component(both)
 
-    assert loose_share(both) == pytest.approx(0.3**2 / (0.3**2 + 2.0**2), rel=0.05)
-    assert loose_share(kept) == 0
+    assert loose == pytest.approx(0.3**2 / (0.3**2 + 2.0**2), rel=0.05)
+    assert main_component(kept)[1] == 0
     assert len(kept.faces) == len(large.faces)
     assert kept.colours is not None
     assert len(kept.vertices) == len(large.vertices) == len(kept.colours)

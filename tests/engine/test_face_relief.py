@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pifuhd_blender.engine.cleanup import clean
+from pifuhd_blender.engine.cleanup import clean, main_component
 from pifuhd_blender.engine.errors import Cancelled
 from pifuhd_blender.engine.face_relief import FaceNormals, carve_face
 from pifuhd_blender.engine.mesh import Mesh, is_watertight
@@ -73,7 +73,7 @@ def surface(resolution: int) -> Mesh:
         return np.clip(0.5 - 20 * head(points), 0, 1).astype(np.float32)
 
     found = extract_surface(occupancy, resolution)
-    return clean(Mesh(found.vertices, found.faces), 3)
+    return clean(main_component(Mesh(found.vertices, found.faces))[0], 3)
 
 
 @pytest.fixture(scope="module")

@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="train parts in turn")
     run.add_argument("configs", nargs="+", help="names or files of runs, in this order")
     run.add_argument("--data", type=Path, required=True, help="folder of shards")
-    run.add_argument("--close-ups", type=Path, help="folder of shards made with --close-ups, for normals")
+    run.add_argument("--close-ups", type=Path, help="folder of shards made with --close-ups")
     run.add_argument("--runs", type=Path, default=ROOT / "runs", help="where runs are kept")
     run.add_argument("--device", default="auto", choices=DEVICES)
     export = commands.add_parser("export", help="put trained parts into one weights file")

@@ -11,52 +11,41 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from .face_relief import FaceNormals
 from .face_search import Face
+from .face_window import FaceWindow, cut_window, face_window, lay_window, window_share
+from .head_depth import HeadDepth, calmed
 from .model import MultiLevelPIFu
 from .model_config import JointConfig, ModelConfig
-from .networks.area_mean import area_mean
 from .networks.unit_length import unit_length
 
 __all__ = [
     "Closer",
-    "FaceWindow",
     "blend_window",
-    "cut_window",
     "face_normals",
-    "face_window",
+    "look_at_head",
     "look_closer",
     "looks_closer",
-    "window_share",
 ]
 
 _FADE = 0.5, 0.95  # of half of the window, from where on and up to where the look counts less and less
-
-
-class FaceWindow(NamedTuple):
-    """A square of the normal maps, in their pixels; it may reach outside."""
-
-    left: int
-    top: int
-    side: int
 
 
 class Closer(NamedTuple):
     """Normal maps after a closer look.
 
     ``front`` and ``back`` (B, 3, S, S), unit length, zero outside the matte; ``share`` (S, S) in [0, 1], how
-    much of them comes from that look; ``face`` (B, 3, n, n), unit length, what it saw of the front in
-    ``window``.
+    much of them comes from that look; ``face`` and ``behind`` (B, 3, n, n), unit length, what it saw of the
+    front and of the back in ``window``.
     """
 
     front: Tensor
     back: Tensor
     share: Tensor
     face: Tensor
+    behind: Tensor
     window: FaceWindow
 
 
@@ -93,11 +82,26 @@ def look_closer(
     window = face_window(face, size)
     shown = (cut_window(one, window, size, config.window_size) for one in (image, matte))
     found = model.look(*shown, mirrored=True)
-    share = window_share(window, front)
+    share = window_share(window, front, _FADE)
     front, back = (
         blend_window(side, one, window, share, cover) for side, one in zip((front, back), found, strict=True)
     )
-    return Closer(front, back, share, unit_length(found[0]), window)
+    return Closer(front, back, share, *(unit_length(side) for side in found), window)
+
+
+def look_at_head(model: MultiLevelPIFu, closer: Closer, image: Tensor, matte: Tensor) -> HeadDepth | None:
+    """The head's depth in the window that a closer look saw; None of a model that sees no such.
+
+    ``image`` and ``matte`` are as for :func:`look_closer`.
+    """
+    seen = model.config.head_size
+    if not seen:
+        return None
+    size = closer.front.shape[-1]
+    shown, cover = (cut_window(one, closer.window, size, seen) for one in (image, matte))
+    normals = (lay_window(side, FaceWindow(0, 0, seen), seen) for side in (closer.face, closer.behind))
+    maps = model.depth_maps(shown, cover, *(unit_length(side) * (cover > 0) for side in normals))
+    return None if maps is None else HeadDepth(calmed(maps.float(), cover.float()), closer.window)
 
 
 def face_normals(closer: Closer) -> FaceNormals:
@@ -106,43 +110,6 @@ def face_normals(closer: Closer) -> FaceNormals:
     left, top, side = (pixels / size for pixels in closer.window)
     normals = closer.face[0].float().permute(1, 2, 0).contiguous().cpu().numpy()
     return FaceNormals(normals, left, top, side, closer.share.float().cpu().numpy())
-
-
-def face_window(face: Face, size: int) -> FaceWindow:
-    """The window about a face on maps of ``size`` pixels; the head is half as high, as in training."""
-    side = max(2, round(face.window * size))
-    x, y = (round(middle * size - side / 2) for middle in face.middle)
-    return FaceWindow(x, y, side)
-
-
-def cut_window(picture: Tensor, window: FaceWindow, size: int, seen: int) -> Tensor:
-    """What a picture shows in a window.
-
-    Parameters
-    ----------
-    picture : Tensor
-        (B, C, T, T); beyond it are zeros (grey, and nothing of the matte).
-    window : FaceWindow
-        On maps of ``size`` pixels, of which T is a multiple.
-    seen : int
-        Pixels of the result's sides.
-
-    Returns
-    -------
-    Tensor
-        (B, C, seen, seen).
-    """
-    scale = picture.shape[-1] // size
-    left, top, side = (scale * one for one in window)
-    return _resized(_within(picture, left, top, side), seen)
-
-
-def window_share(window: FaceWindow, like: Tensor) -> Tensor:
-    """How much the closer look counts, (S, S) in [0, 1], on maps (B, C, S, S) such as ``like``."""
-    line = (torch.arange(window.side, device=like.device, dtype=like.dtype) + 0.5) / window.side * 2 - 1
-    far = (line.square() + line[:, None].square()).sqrt()
-    share = ((_FADE[1] - far) / (_FADE[1] - _FADE[0])).clamp(0, 1)
-    return _laid(share * share * (3 - 2 * share), window, like.shape[-1])
 
 
 def blend_window(normals: Tensor, found: Tensor, window: FaceWindow, share: Tensor, matte: Tensor) -> Tensor:
@@ -166,23 +133,5 @@ def blend_window(normals: Tensor, found: Tensor, window: FaceWindow, share: Tens
     Tensor
         (B, 3, S, S), unit length, zero outside the matte.
     """
-    found = _laid(_resized(found, window.side), window, normals.shape[-1])
+    found = lay_window(found, window, normals.shape[-1])
     return unit_length(normals * (1 - share) + found * share) * (matte > 0)
-
-
-def _resized(x: Tensor, size: int) -> Tensor:
-    """Maps (B, C, n, n) at another size: means of areas where they shrink."""
-    if x.shape[-1] >= size:
-        return area_mean(x, size, size)
-    return F.interpolate(x, size=(size, size), mode="bilinear", align_corners=False)
-
-
-def _laid(part: Tensor, window: FaceWindow, size: int) -> Tensor:
-    """A window's content (..., n, n) where it lies on maps of ``size``, without what reaches beyond."""
-    return _within(part, -window.left, -window.top, size)
-
-
-def _within(x: Tensor, left: int, top: int, side: int) -> Tensor:
-    """The square of a map (..., T, T) from there on, with zeros beyond the map."""
-    size = x.shape[-1]
-    return F.pad(x, (-left, left + side - size, -top, top + side - size))

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .errors import EngineError
+from .head_depth import HeadDepth, lay_head_depth
 from .mirror import normals_in_mirror, seen_in_mirror
 from .model_config import CONFIGS, HourglassConfig, LevelConfig, ModelConfig, Pix2PixHDConfig, UNetConfig
 from .model_parts import Level
@@ -130,33 +131,61 @@ class MultiLevelPIFu(PartedModel):
             maps = [(one + normals_in_mirror(two)) / 2 for one, two in zip(maps, other, strict=True)]
         return list(maps)
 
-    def coarse_features(self, image: Tensor, matte: Tensor, front: Tensor, back: Tensor) -> CoarseFeatures:
+    def coarse_features(
+        self,
+        image: Tensor,
+        matte: Tensor,
+        front: Tensor,
+        back: Tensor,
+        head: HeadDepth | None = None,
+    ) -> CoarseFeatures:
         """Run the coarse filter.
 
         Parameters
         ----------
         image, matte, front, back : Tensor
             As taken and given by :meth:`normals`.
+        head : HeadDepth, optional
+            What :meth:`depth_maps` says of the head's window of the picture, for a model with such maps.
         """
         level = self._level("coarse")
         config = self.config.coarse
         if isinstance(config.filter, HourglassConfig):
             with self._convolving("coarse"):
                 return CoarseFeatures(level.filter(torch.cat([image, front, back], 1))[-1].float())
-        x = torch.cat([image, matte, front, back], 1)  # (B, 10, S, S)
-        x = _pool(x, config.input_size)
-        maps = CoarseFeatures(*level.filter(x))
+        maps = self._look_coarse(image, matte, front, back)
         if maps.depth is None or level.training:  # training sees what the net says
             return maps
-        depth = maps.depth
-        if self.config.depth_mirrored:
-            depth = (depth + level.filter(seen_in_mirror(x)).depth.flip(3)) / 2
         outline = find_outline(matte.float())
-        depth = thick_enough(_enlarge(depth.float(), matte.shape[-1], align_corners=False), outline)
+        depth = _enlarge(maps.depth.float(), matte.shape[-1], align_corners=False)
+        if head is not None:
+            depth = lay_head_depth(depth, head, matte)
+        depth = thick_enough(depth, outline)
         share, margin = self.config.depth_core, self.config.depth_margin
         if share is not None and margin is not None:
             depth = torch.cat([depth, sure_core(depth, outline, share, margin)], 1)
         return maps._replace(depth=depth)
+
+    def depth_maps(self, image: Tensor, matte: Tensor, front: Tensor, back: Tensor) -> Tensor | None:
+        """The coarse level's depth maps of just what it is given, (B, 2, h, w), before the matte shapes them.
+
+        The parameters are those of :meth:`coarse_features`, of the whole picture or of a window. None for a
+        model without such maps.
+        """
+        if isinstance(self.config.coarse.filter, HourglassConfig):
+            return None
+        return self._look_coarse(image, matte, front, back).depth
+
+    def _look_coarse(self, image: Tensor, matte: Tensor, front: Tensor, back: Tensor) -> CoarseFeatures:
+        """What a U-Net says, its depth maps being the mean of the picture's and its mirror image's."""
+        level = self._level("coarse")
+        x = torch.cat([image, matte, front, back], 1)  # (B, 10, S, S)
+        x = _pool(x, self.config.coarse.input_size)
+        maps = CoarseFeatures(*level.filter(x))
+        if maps.depth is None or level.training or not self.config.depth_mirrored:
+            return maps
+        mirrored = level.filter(seen_in_mirror(x)).depth
+        return maps._replace(depth=(maps.depth + mirrored.flip(3)) / 2)
 
     def fine_features(self, image: Tensor, matte: Tensor, front: Tensor, back: Tensor) -> FineFeatures:
         """Run the fine filter.

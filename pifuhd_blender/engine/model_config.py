@@ -143,6 +143,7 @@ class ModelConfig:
     depth_margin: float | None = None
     depth_core: float | None = None
     depth_mirrored: bool = False
+    head_size: int = 0
     relief: float = 1.0
     fair_sides: bool = False
 
@@ -244,6 +245,7 @@ _COMPACT = ModelConfig(
     depth_core=0.8,
     fair_sides=True,
     depth_mirrored=True,  # takes 0.05 cm off P2S and Chamfer, for a tenth of a second
+    head_size=256,
 )
 
 CONFIGS: dict[str, ModelConfig] = {"official": _OFFICIAL, "compact": _COMPACT}

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from .camera import Subject
 from .carving import NormalMaps
-from .close_look import face_normals, look_closer, looks_closer
+from .close_look import Closer, face_normals, look_at_head, look_closer, looks_closer
 from .device import Precision, free_cached_memory, upload
 from .errors import NotNumbers
 from .face_search import Face
@@ -122,6 +122,7 @@ class _Look:
             with self._network("normals", progress):
                 once = face is None and not finer
                 front, back = model.normals(image, matte, leave=leave and once)
+                closer: Closer | None = None
                 shown, seen_face, fine_front = (front, back), None, None
                 if face is not None:
                     closer = look_closer(model, face, image_fine, matte_fine, front, back, matte)
@@ -136,7 +137,8 @@ class _Look:
             has_fine = model.config.fine is not None
             middle = 0.4 if has_fine else 1.0
             with self._network("coarse", part_of(progress, 0.0, middle)):
-                coarse = model.coarse_features(image, matte, front, back)
+                head = None if closer is None else look_at_head(model, closer, image_fine, matte_fine)
+                coarse = model.coarse_features(image, matte, front, back, head)
             fine = None
             if has_fine:
                 with self._network("fine", part_of(progress, middle, 1.0)):

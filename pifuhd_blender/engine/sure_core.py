@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .blur import blurred
 from .networks.area_mean import area_mean
 
 __all__ = ["THICKEST", "Outline", "find_outline", "sure_core", "thick_enough"]
@@ -55,7 +56,7 @@ def find_outline(matte: Tensor) -> Outline:
     height, width = matte.shape[-2:]
     reach = max(1, round(PINHOLE / 4 * width))
     closed = -_highest_about(-_highest_about(matte, reach), reach)
-    cover = _blurred(closed, COVER_BLUR / 2 * width)
+    cover = blurred(closed, COVER_BLUR / 2 * width)
     cell = 4 / width  # every second pixel is as good, once smoothed
     outside = (area_mean(cover, height // 2, width // 2) < 0.5).float()
     inward = torch.zeros_like(outside)
@@ -66,7 +67,7 @@ def find_outline(matte: Tensor) -> Outline:
         else:
             across, along = F.max_pool2d(outside, (1, 3), 1, (0, 1)), F.max_pool2d(outside, (3, 1), 1, (1, 0))
             outside = torch.maximum(across, along)
-    way = _blurred(cell * (inward - 0.5).clamp(min=0), WAY_BLUR / cell)
+    way = blurred(cell * (inward - 0.5).clamp(min=0), WAY_BLUR / cell)
     way = F.interpolate(way, size=(height, width), mode="bilinear")
     return Outline(cover, way * (cover >= 0.5))
 
@@ -101,8 +102,8 @@ def _arc(thickness: Tensor, way: Tensor) -> Tensor:
     half_width = _highest_about(way, round(ARC_WIDTH / pixel)).clamp(max=ARC_WIDTH)
     inner = ((way >= 0.8 * half_width) & (way > 0)).float()
     sigma = ARC_WIDTH / 2 / pixel
-    known = _blurred(inner, sigma)
-    inside = _blurred(thickness.clamp(min=0) * inner, sigma) / known.clamp(min=1e-4)
+    known = blurred(inner, sigma)
+    inside = blurred(thickness.clamp(min=0) * inner, sigma) / known.clamp(min=1e-4)
     inside = torch.minimum(inside, ARC_MOST * half_width) * (known > 1e-4)
     share = (way / half_width.clamp(min=1e-4)).clamp(max=1)
     return ARC_SHARE * inside * (share * (3 - share) / 2).sqrt() * (share < 1)
@@ -152,12 +153,3 @@ def _highest_about(x: Tensor, reach: int) -> Tensor:
     """The largest value of each (2 reach + 1)^2 pixels."""
     side = 2 * reach + 1
     return F.max_pool2d(F.max_pool2d(x, (1, side), 1, (0, reach)), (side, 1), 1, (reach, 0))
-
-
-def _blurred(x: Tensor, sigma: float) -> Tensor:
-    """Gaussian means, the edge continued, of maps (B, 1, H, W); ``sigma`` in pixels."""
-    reach = max(1, round(3 * sigma))
-    weights = torch.exp(-torch.arange(-reach, reach + 1, device=x.device).square() / (2 * sigma**2))
-    weights = (weights / weights.sum()).to(x.dtype)
-    wide = F.pad(x, (reach, reach, reach, reach), mode="replicate")
-    return F.conv2d(F.conv2d(wide, weights[None, None, None]), weights[None, None, :, None])

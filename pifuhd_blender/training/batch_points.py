@@ -53,7 +53,7 @@ def draw_batch_points(
     -------
     dict
         ``points`` (B, 3, n) in the box, ``labels`` (B, n) 0 or 1, ``weights`` (B, n): 0 for points out of
-        frame.
+        frame, in the view or in the picture.
     """
     batch, device = len(points), points.device
     uniform, empty, ahead = (round(count * share) for share in (UNIFORM_SHARE, EMPTY_SHARE, AHEAD_SHARE))
@@ -68,15 +68,14 @@ def draw_batch_points(
     box = to_box(points.gather(1, chosen[..., None].expand(-1, -1, 3)), views)
     columns = torch.randint(near, (batch, ahead), device=device)
     uv = box[..., :2].gather(1, columns[..., None].expand(-1, -1, 2))
-    placed = framings.points(
-        torch.cat([box, _out_of_bounds(box, empty), _ahead_and_behind(uv, depth, away)], 1)
-    )
+    seen = torch.cat([box, _out_of_bounds(box, empty), _ahead_and_behind(uv, depth, away)], 1)
+    placed = framings.points(seen)
     nothing = torch.zeros(batch, empty + ahead, device=device)
     labels = torch.cat([inside.gather(1, chosen).float(), nothing], 1)
     return {
         "points": placed.mT.contiguous(),
         "labels": labels * framings.shows(placed),
-        "weights": (placed[..., :2].abs().amax(2) < 1).float(),
+        "weights": (torch.cat([placed, seen], 2)[..., [0, 1, 3, 4]].abs().amax(2) < 1).float(),
     }
 
 

@@ -13,13 +13,15 @@ from scipy.spatial.transform import Rotation
 from .geometry import Points, rotation
 from .views import View
 
-__all__ = ["CLOSE_UP_SIZE", "draw_close_up"]
+__all__ = ["CLOSE_UP_SIZE", "draw_close_up", "head_ball"]
 
 CLOSE_UP_SIZE = 320  # pixels of a close-up's sides
 # Metres from the middle of a close-up to its edge, in distances between the eyes (0.064 m, grown up): 0.17 to
 # 0.29 m, about the 0.22 m that the engine's windows have
 NEAREST, FARTHEST = 2.7, 4.6
 BELOW_EYES = 0.5  # of that distance: the middle of a face
+BEHIND_EYES = 1.4  # likewise: the middle of a head, where the depth of close-ups begins
+REACH = 7.5  # likewise: from there to beyond the edges of what a close-up shows
 FREE_EVERY = 8  # close-ups, of which one is from anywhere around
 DISTANCE = 1.6, 5.0  # metres, of those cameras that are no telephoto lens; arms reach out towards them
 MOST_NODDING = 0.5  # radians up, down or sidewards that a head is seen turned; the camera follows beyond
@@ -38,18 +40,33 @@ def draw_close_up(eyes: Points, eyes_at_rest: Points, rng: np.random.Generator, 
     number
         Counts the close-ups of a subject; the last of eight is taken from anywhere around.
     """
-    is_left = eyes_at_rest[:, 0] > 0
-    left, right = eyes[is_left].mean(0), eyes[~is_left].mean(0)
-    apart = float(np.linalg.norm(left - right))
+    between, apart = _between_eyes(eyes, eyes_at_rest)
     yaw = rng.uniform(-np.pi, np.pi) if number % FREE_EVERY == FREE_EVERY - 1 else rng.normal(0, 0.6)
     tilt = rotation("x", rng.normal(0, 0.14)) @ rotation("z", rng.normal(0, 0.08))
     head = _head_turn(eyes, eyes_at_rest)
     turn = tilt @ rotation("y", yaw) @ _facing(head)
     half = apart * float(np.exp(rng.uniform(np.log(NEAREST), np.log(FARTHEST))))
     perspective = 0.0 if rng.random() < 0.3 else 1 / rng.uniform(*DISTANCE)
-    middle = turn @ ((left + right) / 2 - BELOW_EYES * apart * head[:, 1])
+    middle = turn @ (between - BELOW_EYES * apart * head[:, 1])
     centre = middle + np.array([*rng.normal(0, 0.1, 2) * half, 0.0])
-    return View(turn, centre, half, perspective, float(middle[2]), float(yaw))
+    depth_origin = float(turn[2] @ (between - BEHIND_EYES * apart * head[:, 2]))
+    return View(turn, centre, half, perspective, depth_origin, float(yaw))
+
+
+def head_ball(eyes: Points, eyes_at_rest: Points) -> tuple[Points, float]:
+    """Middle (3,) and radius, in metres, of a ball that holds all that close-ups show of a head and about it.
+
+    ``eyes`` and ``eyes_at_rest`` are as for :func:`draw_close_up`.
+    """
+    between, apart = _between_eyes(eyes, eyes_at_rest)
+    return between - BEHIND_EYES * apart * _head_turn(eyes, eyes_at_rest)[:, 2], REACH * apart
+
+
+def _between_eyes(eyes: Points, at_rest: Points) -> tuple[Points, float]:
+    """The point between both eyes, and how far they are apart."""
+    is_left = at_rest[:, 0] > 0
+    left, right = eyes[is_left].mean(0), eyes[~is_left].mean(0)
+    return (left + right) / 2, float(np.linalg.norm(left - right))
 
 
 def _head_turn(eyes: Points, at_rest: Points) -> Points:

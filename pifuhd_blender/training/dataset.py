@@ -46,10 +46,14 @@ class SubjectSet:
         With ``subject_*.npz``; a ``cache`` folder of smaller pictures is made inside.
     limit : int, optional
         Use only the first shards.
+    close_ups : bool
+        Whether they show heads. Where those have points no photo is cut off: their depth begins at the middle
+        of the head, shown or not.
     """
 
     folder: Path
     limit: int | None = None
+    close_ups: bool = False
     _paths: list[Path] = field(default_factory=list)
     _shards: dict[Path, Shard] = field(default_factory=dict)
     _cached: dict[Path, NDArray[np.uint8]] = field(default_factory=dict)
@@ -142,7 +146,10 @@ class SubjectSet:
             The subject's file is damaged.
         """
         shard = self.shard(number)
-        framing = Framing() if rng is None else _draw_framing(shard.depth[view], zoom, rng)
+        framing = Framing()
+        if rng is not None:
+            cuts = zoom <= 1 and not (self.close_ups and points)
+            framing = _draw_framing(shard.depth[view], zoom, rng, cuts=cuts)
         picture = self.picture(shard, view, size * framing.scale)
         if picture.shape[0] >= 2 * size * framing.scale:  # bilinear warping alone would alias
             picture = _shrink(picture, picture.shape[0] // 2)
@@ -238,10 +245,12 @@ def _shrink(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return np.concatenate(parts, 2).astype(np.uint8, copy=False)
 
 
-def _draw_framing(depth: NDArray[np.float16], zoom: float, rng: np.random.Generator) -> Framing:
-    """A random framing of a view with depth maps (2, D, D); now and then the photo cuts the body off."""
+def _draw_framing(
+    depth: NDArray[np.float16], zoom: float, rng: np.random.Generator, *, cuts: bool
+) -> Framing:
+    """A random framing of a view with depth maps (2, D, D); if it may, the photo now and then cuts it off."""
     rows, columns = np.nonzero(np.isfinite(depth[0]))
-    if zoom > 1 or not len(rows) or rng.random() >= CUT_OFF_SHARE:
+    if not cuts or not len(rows) or rng.random() >= CUT_OFF_SHARE:
         return Framing.random(rng, zoom)
     cells = np.stack([columns, rows], 1)
     return Framing.cut_off(rng, (np.stack([cells.min(0), cells.max(0) + 1]) / depth.shape[1]) * 2 - 1)

@@ -48,6 +48,8 @@ class DevicePeople:
         Processes that read shards; at least one is used.
     seed : int
         Of which points are kept, and the order.
+    close_ups : bool
+        Whether they show heads, as :class:`.dataset.SubjectSet` has it.
 
     Raises
     ------
@@ -55,11 +57,19 @@ class DevicePeople:
         There is nobody in the folder, or a shard is damaged.
     """
 
-    def __init__(self, folder: Path, device: torch.device, workers: int = 1, seed: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        device: torch.device,
+        workers: int = 1,
+        seed: int = 0,
+        *,
+        close_ups: bool = False,
+    ) -> None:
         shards = find_shards(folder)
         if not shards:
             raise ShardError(f"There are no people in {folder}; make some with train.py data.")
-        self.folder, self.device = folder, device
+        self.folder, self.device, self.close_ups = folder, device, close_ups
         self._given = 0  # people that ever came
         self._read: queue.Queue[dict[str, Tensor] | Exception] = queue.Queue(AHEAD)
         first = self._levels(read_person(shards[0], np.random.default_rng(seed)))
@@ -146,7 +156,8 @@ class DevicePeople:
             share = left if k + 1 == len(zooms) else _round_randomly(count / len(zooms))
             share = min(share, left)
             left -= share
-            cut_off = _round_randomly(share * CUT_OFF_SHARE) if zoom <= 1 else 0
+            cuts = zoom <= 1 and not (self.close_ups and points)
+            cut_off = _round_randomly(share * CUT_OFF_SHARE) if cuts else 0
             if share > cut_off:
                 portions.append(self._portion(share - cut_off, size, zoom, points, cut_off=False))
             if cut_off:

@@ -20,10 +20,9 @@ from torch.nn import functional as F
 from ..engine.camera import Box, Placement, Subject
 from ..engine.carving import NormalMaps, carve
 from ..engine.cleanup import clean, main_component, orient_outward
-from ..engine.close_look import face_normals, look_closer, looks_closer
+from ..engine.close_look import Closer, face_normals, look_at_head, look_closer, looks_closer
 from ..engine.column_query import ColumnQuery
 from ..engine.errors import EngineError
-from ..engine.face_relief import FaceNormals
 from ..engine.face_search import find_face
 from ..engine.mesh import Mesh
 from ..engine.model import MultiLevelPIFu
@@ -102,7 +101,9 @@ class _Answer:
         )
         large, cover = (F.interpolate(x, size=FINE_SIZE, mode="bilinear") for x in (image, matte))
         predicted = model.normals(image, matte)
-        *shown, face = _after_a_closer_look(model, predicted, image, matte, large, cover)
+        closer = _closer_look(model, predicted, image, matte, large, cover)
+        shown = predicted if closer is None else (closer.front, closer.back)
+        face = None if closer is None else face_normals(closer)
         self.front, self.back = (side[0].cpu().numpy() for side in shown)
         used = (front, back) if true_normals else predicted
         followed = (front, back) if true_normals else shown
@@ -110,7 +111,8 @@ class _Answer:
         self._maps = NormalMaps(*pictures, face=None if true_normals else face)
         self._matte = sample["matte"][0]
         self._model = model
-        self._coarse = model.coarse_features(image, matte, *used)
+        head = None if closer is None else look_at_head(model, closer, large, cover)
+        self._coarse = model.coarse_features(image, matte, *used, head)
         self._fine = None
         if model.config.fine is not None:
             self._fine = model.fine_features(large, cover, *used)
@@ -131,23 +133,21 @@ class _Answer:
         return carve(mesh, self._maps, self._matte, self._model.config, relief=relief)
 
 
-def _after_a_closer_look(
+def _closer_look(
     model: MultiLevelPIFu,
     normals: tuple[Tensor, Tensor],
     image: Tensor,
     matte: Tensor,
     large: Tensor,
     cover: Tensor,
-) -> tuple[Tensor, Tensor, FaceNormals | None]:
-    """Both normal maps as a reconstruction's relief follows them, and what a closer look saw of the face."""
-    front, back = normals
+) -> Closer | None:
+    """What a closer look sees of the face, found as a reconstruction finds it; None where there is none."""
     small, fine, matte_512, matte_1024 = (one[0].cpu().numpy() for one in (image, large, matte[0], cover[0]))
     square = Box(0, 0, IMAGE_SIZE, IMAGE_SIZE)
     face = find_face(Subject(small, fine, matte_512, matte_1024, square))
     if face is None or not looks_closer(model.config):
-        return front, back, None
-    closer = look_closer(model, face, large, cover, front, back, matte)
-    return closer.front, closer.back, face_normals(closer)
+        return None
+    return look_closer(model, face, large, cover, *normals, matte)
 
 
 class _Person:

@@ -15,9 +15,10 @@ from ..engine.surface import extract_surface
 from .geometry import Faces, Points, sample_surface, triangle_areas
 from .subject import Subject
 
-__all__ = ["inside", "labelled_points", "surface_samples", "true_surface"]
+__all__ = ["inside", "labelled_points", "points_in_ball", "surface_samples", "true_surface"]
 
 NEAR_SIGMAS = (0.004, 0.012, 0.03, 0.06)  # metres: detail, and the wide ones that teach depth
+BALL_SIGMAS = (0.002, 0.005, 0.012, 0.03)  # metres, likewise, where a picture shows an eighth of a person
 MARGIN = 0.05  # metres around the subject for uniform points
 TRUE_RESOLUTION = 512  # cells along the cube about a subject
 
@@ -74,6 +75,31 @@ def labelled_points(
     points = rng.permutation(points + rng.normal(size=points.shape) * rng.choice(NEAR_SIGMAS, (near, 1)))
     low, high = subject.bounds()
     points = np.concatenate([points, rng.uniform(low - MARGIN, high + MARGIN, (uniform, 3))])
+    return points.astype(np.float32), inside(subject, points)
+
+
+def points_in_ball(
+    subject: Subject, middle: Points, radius: float, near: int, uniform: int, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """As :func:`labelled_points`, of what lies in a ball about ``middle`` (3,), in metres.
+
+    The uniform points fill the cube about the ball.
+
+    Raises
+    ------
+    ValueError
+        None of the surface lies there.
+    """
+    found = np.zeros((0, 3))
+    while len(found) < near:
+        surface = surface_samples(subject, 8 * near, rng)
+        within = surface[np.linalg.norm(surface - middle, axis=1) < radius]
+        if not len(within):
+            raise ValueError("no surface in the ball")
+        found = np.concatenate([found, within])
+    points = rng.permutation(found)[:near]
+    points = points + rng.normal(size=points.shape) * rng.choice(BALL_SIGMAS, (near, 1))
+    points = np.concatenate([points, middle + rng.uniform(-radius, radius, (uniform, 3))])
     return points.astype(np.float32), inside(subject, points)
 
 

@@ -72,7 +72,7 @@ def read_person(path: Path, rng: np.random.Generator) -> dict[str, Tensor]:
         without gaps and ``away`` (V, D, D) uint8, rounded up, see :func:`filled_depth`; ``bounds``
         (V, 2, 2), lowest and highest u and v of the person in the box; ``views`` (V, 16),
         :meth:`.views.View.pack`; ``points`` (n, 3) metres, the first :data:`NEAR_POINTS` about the surface,
-        and ``inside`` (n,) uint8, both empty for close-ups.
+        and ``inside`` (n,) uint8.
 
     Raises
     ------
@@ -81,9 +81,8 @@ def read_person(path: Path, rng: np.random.Generator) -> dict[str, Tensor]:
     """
     shard = Shard.read(path)
     maps = [filled_depth(depth) for depth in shard.depth]
-    count = len(shard.points)
-    near, uniform = ((0, shard.near, NEAR_POINTS), (shard.near, count, UNIFORM_POINTS))
-    chosen = np.concatenate([rng.integers(*near), rng.integers(*uniform)]) if count else np.zeros(0, int)
+    near, uniform = ((0, shard.near, NEAR_POINTS), (shard.near, len(shard.points), UNIFORM_POINTS))
+    chosen = np.concatenate([rng.integers(*near), rng.integers(*uniform)])
     arrays = {
         "pictures": np.stack(read_pictures(path, range(len(shard.views)))),
         "depth": np.stack([filled.transpose(2, 0, 1) for filled, _ in maps]).astype(np.float16),

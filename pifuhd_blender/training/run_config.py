@@ -77,7 +77,7 @@ class RunConfig:
     points : int
         Labelled points a picture (coarse and fine).
     close_ups : float
-        Share of the samples, in [0, 1], that are heads seen from near by (normals).
+        Share of the samples, in [0, 1], that are heads seen from near by (normals and coarse).
     balanced : bool
         Whether points inside and outside weigh the same in all (coarse and fine), as in the paper; see
         :func:`.losses.occupancy_loss`.
@@ -177,9 +177,9 @@ class RunConfig:
             raise RunError(f"{where} is no good: the stages' shares add up to {total:g}; make that 1.")
         if config.samples < 1 and config.minutes <= 0:
             raise RunError(f"{where} gives the run no length; say more than 0 minutes or samples.")
-        if not 0 <= config.close_ups <= (1 if config.part == "normals" else 0):
+        if not 0 <= config.close_ups <= (1 if config.part in ("normals", "coarse") else 0):
             raise RunError(
-                f"{where} has close_ups {config.close_ups:g}; make it 0 to 1 for normals, 0 for other parts."
+                f"{where} has close_ups {config.close_ups:g}; make it 0 to 1 for normals and coarse, else 0."
             )
         if config.part == "fine" and not config.coarse:
             raise RunError(f"{where} has no 'coarse'; name the weights that the fine level looks through.")

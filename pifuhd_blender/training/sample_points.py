@@ -35,7 +35,8 @@ def draw_points(
     Returns
     -------
     dict
-        ``points`` (3, n) in the box, ``labels`` (n,) 0 or 1, ``weights`` (n,): 0 for points out of frame.
+        ``points`` (3, n) in the box, ``labels`` (n,) 0 or 1, ``weights`` (n,): 0 for points out of frame, in
+        the view or in the picture.
     """
     shares = UNIFORM_SHARE, EMPTY_SHARE, AHEAD_SHARE
     uniform, empty, ahead = (round(count * share) for share in shares)
@@ -46,13 +47,14 @@ def draw_points(
     box = shard.views[view].to_box(shard.points[chosen].astype(np.float64))
     outside = _out_of_bounds(box, empty, rng)
     off_surface = _ahead_and_behind(box[rng.integers(0, near, ahead), :2], shard.depth[view], rng)
-    placed = framing.points(np.concatenate([box, outside, off_surface]))
+    seen = np.concatenate([box, outside, off_surface])
+    placed = framing.points(seen)
     # Beyond the end of a photo nothing is to be made, as nothing is beyond the silhouette
     labels = np.concatenate([shard.inside[chosen], np.zeros(empty + ahead)]) * framing.shows(placed)
     return {
         "points": np.ascontiguousarray(placed.T),
         "labels": labels.astype(np.float32),
-        "weights": (np.abs(placed[:, :2]).max(1) < 1).astype(np.float32),
+        "weights": (np.abs(np.concatenate([placed[:, :2], seen[:, :2]], 1)).max(1) < 1).astype(np.float32),
     }
 
 

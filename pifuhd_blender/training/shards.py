@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .assets import AssetPack
-from .close_ups import CLOSE_UP_SIZE, draw_close_up
+from .close_ups import CLOSE_UP_SIZE, draw_close_up, head_ball
 from .geometry import Points
-from .labels import labelled_points, surface_samples, true_surface
+from .labels import labelled_points, points_in_ball, surface_samples, true_surface
 from .light import Lighting, exposed, random_direction, shade, turned
 from .poses import PoseLibrary
 from .raster import Look, Rasteriser
@@ -102,7 +102,7 @@ class ShardWriter:
         Whether to make the people of the evaluation: with other bodies, garments and poses, four views
         at right angles, and their true surface.
     close_ups
-        Whether their heads are seen from near by (``close_ups.py``) instead; such shards have no points.
+        Whether their heads are seen from near by (``close_ups.py``) instead; the points are then about these.
     """
 
     pack: AssetPack
@@ -131,7 +131,7 @@ class ShardWriter:
         near = HELD_OUT_NEAR_POINTS if self.held_out else NEAR_POINTS
         uniform = HELD_OUT_UNIFORM_POINTS if self.held_out else UNIFORM_POINTS
         if self.close_ups:
-            near, points, labels = 0, np.zeros((0, 3), np.float32), np.zeros(0, bool)
+            points, labels = points_in_ball(subject, *head_ball(*_eyes(subject)), near, uniform, rng)
         else:
             points, labels = labelled_points(subject, near, uniform, rng)
         arrays |= {
@@ -160,8 +160,7 @@ class ShardWriter:
         with self.rasteriser.upload(subject.pieces, shading, looks, textures) as scene:
             for k in range(HELD_OUT_VIEWS if self.held_out and not self.close_ups else VIEWS):
                 if self.close_ups:
-                    eyes = next(piece for piece in subject.pieces if piece.kind == "eyes")
-                    view = draw_close_up(eyes.vertices, eyes.rest, rng, k)
+                    view = draw_close_up(*_eyes(subject), rng, k)
                 else:
                     view = (held_out_view if self.held_out else draw_view)(surface, rng, k)
                 lighting = self._draw_lighting(view, key, rng)
@@ -186,3 +185,9 @@ class ShardWriter:
             return lighting
         second_colour = rng.uniform(0, 1) * rng.uniform(0.7, 1.1, 3)
         return replace(lighting, second_direction=random_direction(rng), second_colour=second_colour)
+
+
+def _eyes(subject: Subject) -> tuple[Points, Points]:
+    """Vertices of a subject's eyes, in the pose and at rest, (n, 3) metres each."""
+    eyes = next(piece for piece in subject.pieces if piece.kind == "eyes")
+    return eyes.vertices, eyes.rest

@@ -85,7 +85,8 @@ class Trainer:
         if config.close_ups and close_ups is None:
             raise RunError("The run wants close-ups of heads; name their folder (--close-ups).")
         self.subjects = people if config.resident and people else self._people_in(data)
-        self.close_ups = self._people_in(close_ups) if config.close_ups and close_ups else None
+        heads = config.close_ups > 0 and close_ups is not None
+        self.close_ups = self._people_in(close_ups, close_ups=True) if heads else None
         folder.mkdir(parents=True, exist_ok=True)
         config.write(folder / "run.json")
         located = config.located(folder.parent, COMPACT_WEIGHTS)
@@ -124,11 +125,11 @@ class Trainer:
         self.rank = distributed.get_rank() if together else 0
         self._resume()
 
-    def _people_in(self, folder: Path) -> SubjectSet | DevicePeople:
+    def _people_in(self, folder: Path, *, close_ups: bool = False) -> SubjectSet | DevicePeople:
         config = self.config
         if config.resident:
-            return DevicePeople(folder, self.device, config.workers, config.seed)
-        subjects = SubjectSet(folder)
+            return DevicePeople(folder, self.device, config.workers, config.seed, close_ups=close_ups)
+        subjects = SubjectSet(folder, close_ups=close_ups)
         if not len(subjects):
             raise ShardError(f"There are no people in {folder}; make some with train.py data.")
         return subjects

@@ -9,22 +9,22 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from pifuhd_blender.engine.close_look import (
-    FaceWindow,
     blend_window,
-    cut_window,
     face_normals,
-    face_window,
+    look_at_head,
     look_closer,
     looks_closer,
-    window_share,
 )
 from pifuhd_blender.engine.face_search import Face
+from pifuhd_blender.engine.face_window import FaceWindow, cut_window, face_window, window_share
 from pifuhd_blender.engine.model import CONFIGS, MultiLevelPIFu
 from pifuhd_blender.engine.model_config import JointConfig
 
 SIZE = 128
+FADE = 0.5, 0.95
 FACE = Face(eyes=(0.5, 0.20), mouth=(0.5, 0.23), middle=(0.5, 0.21))
 TOWARDS = torch.tensor([0.0, 0.0, 1.0])[None, :, None, None]
 
@@ -74,7 +74,7 @@ def test_the_middle_is_as_it_was_seen_and_the_rest_as_it_was(seen: int) -> None:
     matte[..., :4] = 0
     before = towards() * matte
     window = FaceWindow(40, 20, 48)
-    after = blend_window(before, tilted(seen), window, window_share(window, before), matte)
+    after = blend_window(before, tilted(seen), window, window_share(window, before, FADE), matte)
     assert after[..., 44, 64].flatten().tolist() == pytest.approx([0.48, 0.36, 0.8], abs=1e-5)
     outside = torch.ones(SIZE, SIZE, dtype=torch.bool)
     outside[20:68, 40:88] = False
@@ -88,7 +88,7 @@ def test_the_middle_is_as_it_was_seen_and_the_rest_as_it_was(seen: int) -> None:
 def test_a_window_that_reaches_beyond_the_picture_is_blended_where_it_lies() -> None:
     matte = torch.ones(1, 1, SIZE, SIZE)
     window = FaceWindow(-20, -24, 48)
-    after = blend_window(towards(), tilted(48), window, window_share(window, matte), matte)
+    after = blend_window(towards(), tilted(48), window, window_share(window, matte, FADE), matte)
     assert after[0, 0, 0, 4] == pytest.approx(0.48, abs=1e-5)
     assert after[0, 0, 60, 60] == 0
 
@@ -105,7 +105,7 @@ def test_a_model_with_one_changes_the_face_alone() -> None:
     matte, image = torch.ones(1, 1, 2 * SIZE, 2 * SIZE), torch.rand(1, 3, 2 * SIZE, 2 * SIZE)
     with torch.inference_mode():
         closer = look_closer(model, FACE, image, matte, towards(), -towards(), torch.ones(1, 1, SIZE, SIZE))
-    front, back, share, *_ = closer
+    front, back, share = closer.front, closer.back, closer.share
     window = face_window(FACE, SIZE)
     changed = (front[0] - towards()[0]).norm(dim=0) > 1e-4
     rows, columns = changed.nonzero().unbind(1)
@@ -126,3 +126,22 @@ def test_a_model_with_one_changes_the_face_alone() -> None:
     assert front[
         0, :, window.top + window.side // 2, window.left + window.side // 2
     ].numpy() == pytest.approx(middle * (1, 1, 1), abs=0.2)
+
+
+def test_the_head_s_depth_is_what_the_coarse_net_says_of_the_same_window() -> None:
+    torch.manual_seed(1)
+    config = replace(CONFIGS["compact"], head_size=128, depth_mirrored=False)
+    model = MultiLevelPIFu(config, ("normals", "coarse")).eval()
+    matte, image = torch.ones(1, 1, 2 * SIZE, 2 * SIZE), torch.rand(1, 3, 2 * SIZE, 2 * SIZE)
+    with torch.inference_mode():
+        closer = look_closer(model, FACE, image, matte, towards(), -towards(), torch.ones(1, 1, SIZE, SIZE))
+        head = look_at_head(model, closer, image, matte)
+        assert head is not None
+        assert head.window == closer.window
+        shown = cut_window(image, head.window, SIZE, 128)
+        normals = [F.interpolate(side, size=128, mode="area") for side in (closer.face, closer.behind)]
+        x = torch.cat([shown, torch.ones(1, 1, 128, 128), *(F.normalize(side) for side in normals)], 1)
+        expected = model.part("coarse").filter(x)[2]
+        assert torch.allclose(head.maps, expected, atol=1e-3)
+        plain = MultiLevelPIFu(replace(config, head_size=0), ("normals",))
+        assert look_at_head(plain, closer, image, matte) is None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import trimesh
+from numpy.typing import NDArray
 
 from pifuhd_blender.training.geometry import rotation
 from pifuhd_blender.training.shard_file import pack_picture, shard_path, write_arrays
@@ -43,8 +44,7 @@ def write_ball_shard(
 ) -> Path:
     """A shard as :class:`.shards.ShardWriter` writes it, with two equal views of the ball.
 
-    The person's height is the ball's. A held-out one knows the true surface. A close-up is blue, not orange,
-    and has no points.
+    The person's height is the ball's. A held-out one knows the true surface. A close-up is blue, not orange.
     """
     axis = (np.arange(size) + 0.5) / size * 2 - 1
     u, v = np.meshgrid(axis * HALF / RADIUS, axis * HALF / RADIUS)
@@ -69,12 +69,10 @@ def write_ball_shard(
         + rng.normal(size=(800, 3)) * 0.02
     )
     points = np.concatenate([near, rng.uniform(-RADIUS, RADIUS, (200, 3))]).astype(np.float32)
-    count = 0 if close_up else 800
-    points = points[: len(points) if count else 0]
     arrays = {
         "picture_0": png, "picture_1": png, "view": np.stack([front_view().pack()] * 2),
         "depth": np.stack([np.stack([depth, -depth])] * 2).astype(np.float16),
-        "points": points, "near": np.array(count),
+        "points": points, "near": np.array(800),
         "inside": np.packbits(np.linalg.norm(points, axis=1) < RADIUS),
         "height": np.array(2 * RADIUS), "group": np.array("standing"),
     }  # fmt: skip
@@ -83,3 +81,9 @@ def write_ball_shard(
     path = shard_path(folder, number)
     write_arrays(path, arrays)
     return path
+
+
+def roundness(mask: NDArray[np.floating]) -> float:
+    """Of a mask (H, W): the shorter side of what it covers by the longer one; 1 for a whole ball."""
+    sides = (mask > 0).any(0).sum(), (mask > 0).any(1).sum()
+    return float(min(sides) / max(sides))

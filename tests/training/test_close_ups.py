@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from pifuhd_blender.training.close_ups import draw_close_up
+from pifuhd_blender.training.close_ups import draw_close_up, head_ball
 from pifuhd_blender.training.geometry import Points
 
 RADIUS = 0.012
@@ -53,7 +53,6 @@ def test_the_face_is_in_the_middle_and_as_large_as_the_engine_shows_it() -> None
     seen = np.array([view.to_box(face[None])[0] for view in views])
     assert np.abs(np.median(seen[:, :2], 0)).max() < 0.05
     assert np.abs(seen[:, :2]).max() < 0.5
-    assert np.abs(seen[:, 2]).max() < 0.05  # and w is 0 at its depth
     halves = np.array([view.half for view in views])
     assert halves.min() > 0.16
     assert halves.max() < 0.3
@@ -65,3 +64,17 @@ def test_one_of_eight_is_from_anywhere() -> None:
     rng = np.random.default_rng(3)
     away = [draw_close_up(eyes, eyes_at_rest(), rng, 7).turn[2, 2] < -0.3 for _ in range(100)]
     assert 0.2 < np.mean(away) < 0.6
+
+
+def test_depth_begins_in_the_middle_of_the_head_from_wherever_it_is_seen() -> None:
+    """A skull reaches from 2 cm before the eyes to 17 cm behind them, and is 15 cm wide."""
+    head = Rotation.from_euler("YXZ", (40, 10, 5), degrees=True)
+    eyes = posed(head)
+    middle, radius = head_ball(eyes, eyes_at_rest())
+    assert head.inv().apply(middle - eyes.mean(0)) == pytest.approx((0, 0, -0.09), abs=0.02)
+    rng = np.random.default_rng(4)
+    for number in range(16):
+        view = draw_close_up(eyes, eyes_at_rest(), rng, number)
+        assert view.to_box(middle[None])[0, 2] == pytest.approx(0, abs=1e-5)
+        edges = np.array([[-1, 0, 0], [1, 0, 0], [0, -1, 0], [0, 1, 0]])
+        assert np.linalg.norm(view.from_box(edges) - middle, axis=1).max() < radius

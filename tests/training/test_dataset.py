@@ -10,7 +10,9 @@ import pytest
 
 from pifuhd_blender.training import dataset
 from pifuhd_blender.training.dataset import Sample, SampleStream, SubjectSet
-from tests.training.figures import HALF, RADIUS, write_ball_shard
+from pifuhd_blender.training.framing import Framing
+from pifuhd_blender.training.shard_file import write_arrays
+from tests.training.figures import HALF, RADIUS, roundness, write_ball_shard
 
 
 @pytest.fixture
@@ -136,6 +138,36 @@ def test_some_of_the_samples_are_close_ups_which_are_not_enlarged(
     blue = [next(stream)["image"].mean((1, 2)).argmax() == 2 for _ in range(60)]
     assert 0.2 < np.mean(blue) < 0.6
     assert zooms == {ball.folder: {2.0}, heads: {1.0}}
+
+
+def test_close_ups_with_points_are_never_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their depth begins at the middle of the head, a cut-off photo's at that of what it shows."""
+    monkeypatch.setattr(dataset, "CUT_OFF_SHARE", 1.0)
+    write_ball_shard(tmp_path, 0, close_up=True)
+    heads, rng = SubjectSet(tmp_path, close_ups=True), np.random.default_rng(1)
+
+    def least_round(points: int) -> float:
+        return min(roundness(heads.sample(0, 0, 64, rng, points)["mask"][0]) for _ in range(8))
+
+    assert least_round(points=100) > 0.95
+    assert least_round(points=0) < 0.85
+
+
+def test_points_that_a_view_does_not_show_do_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A close-up's camera shows a part; shrunk into the picture, what is beside that part has no pixels."""
+    monkeypatch.setattr(Framing, "random", lambda *_: Framing(scale=0.5))
+    path = write_ball_shard(tmp_path, 0, close_up=True)
+    with np.load(path) as pack:
+        arrays = dict(pack)
+    arrays["view"][:, 12] = RADIUS / 2  # halves the view's side: the ball reaches beyond
+    write_arrays(path, arrays)
+    heads = SubjectSet(tmp_path, close_ups=True)
+    sample = heads.sample(0, 0, 64, np.random.default_rng(2), points=400)
+    within = np.abs(sample["points"][:2]).max(0) < 0.5
+    assert 0.1 < within.mean() < 0.9
+    assert np.array_equal(sample["weights"] > 0, within)
 
 
 def test_points_before_and_behind_the_surface_are_empty(ball: SubjectSet) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,11 @@ from pifuhd_blender.training.dataset import SubjectSet
 from pifuhd_blender.training.device_people import DevicePeople
 from pifuhd_blender.training.framing import CROWN, LARGEST, Framing
 from pifuhd_blender.training.people_stream import NEAR_POINTS, read_person
-from pifuhd_blender.training.shard_file import ShardError
-from tests.training.figures import HALF, RADIUS, turned_view, write_ball_shard
+from pifuhd_blender.training.shard_file import ShardError, write_arrays
+from tests.training.figures import HALF, RADIUS, roundness, turned_view, write_ball_shard
 
 CPU = torch.device("cpu")
+HALVES = torch.full((4,), 0.5)
 
 
 @pytest.fixture
@@ -188,11 +190,30 @@ def test_nobody_is_a_sentence(tmp_path: Path) -> None:
         DevicePeople(tmp_path, CPU)
 
 
-def test_close_ups_have_pictures_and_no_points(tmp_path: Path) -> None:
+def test_close_ups_with_points_are_never_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their depth begins at the middle of the head, a cut-off photo's at that of what it shows."""
+    monkeypatch.setattr(device_people, "CUT_OFF_SHARE", 1.0)
     write_ball_shard(tmp_path, 0, close_up=True)
-    batch = DevicePeople(tmp_path, CPU).batch(4, 32, (1.0,), points=0)
-    assert batch["front"].shape == (4, 3, 32, 32)
-    assert "points" not in batch
+    heads = DevicePeople(tmp_path, CPU, close_ups=True)
+    torch.manual_seed(5)
+    assert min(roundness(mask[0]) for mask in heads.batch(8, 64, (1.0,), points=100)["mask"].numpy()) > 0.95
+    assert min(roundness(mask[0]) for mask in heads.batch(8, 64, (1.0,), points=0)["mask"].numpy()) < 0.85
+
+
+def test_points_that_a_view_does_not_show_do_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A close-up's camera shows a part; shrunk into the picture, what is beside that part has no pixels."""
+    monkeypatch.setattr(Framings, "random", lambda *given: replace(plain_framings(*given), scale=HALVES))
+    path = write_ball_shard(tmp_path, 0, close_up=True)
+    with np.load(path) as pack:
+        arrays = dict(pack)
+    arrays["view"][:, 12] = RADIUS / 2  # halves the view's side: the ball reaches beyond
+    write_arrays(path, arrays)
+    batch = DevicePeople(tmp_path, CPU, close_ups=True).batch(4, 64, (1.0,), points=400)
+    within = batch["points"][:, :2].abs().amax(1) < 0.5
+    assert 0.1 < within.float().mean() < 0.9
+    assert torch.equal(batch["weights"] > 0, within)
 
 
 def test_a_person_keeps_points_near_and_far(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pifuhd_blender.engine.model_config import CONFIGS as CONFIGS_OF_MODELS
 from pifuhd_blender.training.run_config import RunConfig, RunError, StageConfig
 
 PLAIN = RunConfig(
@@ -67,3 +68,19 @@ def test_runs_that_go_on_begin_with_what_ships() -> None:
         assert RunConfig.read(CONFIGS / f"{name}.json").start == "compact"
     for kind in ("gpu", "further"):
         assert RunConfig.read(CONFIGS / f"{kind}_coarse.json").normals == f"{kind}_normals/weights.pt"
+
+
+def test_levels_that_look_at_heads_learn_heads() -> None:
+    """What a reconstruction asks of the compact coarse level every run of it must have taught."""
+    runs = [RunConfig.read(path) for path in sorted(CONFIGS.glob("*.json"))]
+    coarse = [run for run in runs if (run.part, run.model) == ("coarse", "compact")]
+    assert len(coarse) >= 4
+    assert all(run.close_ups > 0 for run in coarse)
+    assert all(run.close_ups == 0 for run in runs if not CONFIGS_OF_MODELS[run.model].head_size)
+
+
+def test_runs_of_the_coarse_level_end_at_the_size_that_it_works_at() -> None:
+    """Halfway through a run that had been at 192 pixels only, people seen at 256 were 5 cm too thick."""
+    runs = [RunConfig.read(path) for path in sorted(CONFIGS.glob("*.json"))]
+    for run in (one for one in runs if one.part == "coarse"):
+        assert run.stages[-1].size == CONFIGS_OF_MODELS[run.model].coarse.input_size

@@ -86,7 +86,8 @@ def look_closer(
     front, back = (
         blend_window(side, one, window, share, cover) for side, one in zip((front, back), found, strict=True)
     )
-    return Closer(front, back, share, *(unit_length(side) for side in found), window)
+    face, behind = (unit_length(side) for side in found)
+    return Closer(front, back, share, face, behind, window)
 
 
 def look_at_head(model: MultiLevelPIFu, closer: Closer, image: Tensor, matte: Tensor) -> HeadDepth | None:

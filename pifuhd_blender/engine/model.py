@@ -137,6 +137,7 @@ class MultiLevelPIFu(PartedModel):
         matte: Tensor,
         front: Tensor,
         back: Tensor,
+        *,
         head: HeadDepth | None = None,
     ) -> CoarseFeatures:
         """Run the coarse filter.

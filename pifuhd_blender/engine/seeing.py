@@ -138,7 +138,7 @@ class _Look:
             middle = 0.4 if has_fine else 1.0
             with self._network("coarse", part_of(progress, 0.0, middle)):
                 head = None if closer is None else look_at_head(model, closer, image_fine, matte_fine)
-                coarse = model.coarse_features(image, matte, front, back, head)
+                coarse = model.coarse_features(image, matte, front, back, head=head)
             fine = None
             if has_fine:
                 with self._network("fine", part_of(progress, middle, 1.0)):

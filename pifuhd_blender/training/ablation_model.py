@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..engine.head_depth import HeadDepth
 from ..engine.model import CoarseFeatures, FineFeatures, MultiLevelPIFu
 from ..engine.model_config import HourglassConfig, JointConfig, LevelConfig, Pix2PixHDConfig
 from ..engine.networks.hourglass import HourglassFilter
@@ -60,7 +61,15 @@ class RowModel(MultiLevelPIFu):
         front, back = super().normals(self._resized(image, seen), self._resized(matte, seen), leave=leave)
         return self._resized(front, full), self._resized(back, full)
 
-    def coarse_features(self, image: Tensor, matte: Tensor, front: Tensor, back: Tensor) -> CoarseFeatures:  # noqa: ARG002  the matte is not looked at
+    def coarse_features(
+        self,
+        image: Tensor,
+        matte: Tensor,  # noqa: ARG002  rows look at neither this
+        front: Tensor,
+        back: Tensor,
+        *,
+        head: HeadDepth | None = None,  # noqa: ARG002  nor this
+    ) -> CoarseFeatures:
         """Features of the whole picture, (B, 3, S, S), brought to the level's size, whatever its own is."""
         size = self.config.coarse.input_size
         x = torch.cat([self._resized(side, size) for side in self.seen(image, front, back)], 1)

@@ -112,7 +112,7 @@ class _Answer:
         self._matte = sample["matte"][0]
         self._model = model
         head = None if closer is None else look_at_head(model, closer, large, cover)
-        self._coarse = model.coarse_features(image, matte, *used, head)
+        self._coarse = model.coarse_features(image, matte, *used, head=head)
         self._fine = None
         if model.config.fine is not None:
             self._fine = model.fine_features(large, cover, *used)

@@ -85,8 +85,9 @@ class Trainer:
         if config.close_ups and close_ups is None:
             raise RunError("The run wants close-ups of heads; name their folder (--close-ups).")
         self.subjects = people if config.resident and people else self._people_in(data)
-        heads = config.close_ups > 0 and close_ups is not None
-        self.close_ups = self._people_in(close_ups, close_ups=True) if heads else None
+        self.close_ups = (
+            self._people_in(close_ups, close_ups=True) if config.close_ups and close_ups else None
+        )
         folder.mkdir(parents=True, exist_ok=True)
         config.write(folder / "run.json")
         located = config.located(folder.parent, COMPACT_WEIGHTS)

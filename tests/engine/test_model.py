@@ -217,7 +217,9 @@ def test_depth_seen_in_the_mirror_too_is_that_of_the_mirrored_person(*, mirrored
 @pytest.mark.parametrize(("mirrored", "sideways"), [(True, 0.0), (False, 0.6)])
 def test_normals_seen_in_the_mirror_too_lean_to_neither_side(*, mirrored: bool, sideways: float) -> None:
     """A net that takes everything for turned by the same angle, whatever it is shown."""
-    config = dataclasses.replace(NARROW.normals, input_size=32, detail_size=64, mirrored=mirrored)
+    config = dataclasses.replace(
+        NARROW.normals, input_size=32, detail_size=64, detail_share=0.0, mirrored=mirrored
+    )
     model = MultiLevelPIFu(dataclasses.replace(NARROW, normals=config)).eval()
 
     class Leaning(torch.nn.Module):

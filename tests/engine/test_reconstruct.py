@@ -26,6 +26,7 @@ from pifuhd_blender.engine.camera import frame_person
 from pifuhd_blender.engine.checkpoint import open_weights, save_weights
 from pifuhd_blender.engine.column_query import ColumnQuery
 from pifuhd_blender.engine.errors import Cancelled, EngineError, UnusableInput
+from pifuhd_blender.engine.head_depth import HeadDepth
 from pifuhd_blender.engine.matting import find_matte
 from pifuhd_blender.engine.model import CoarseFeatures, MultiLevelPIFu
 from pifuhd_blender.engine.model_config import PARTS, ModelConfig, Part
@@ -261,9 +262,9 @@ def test_what_a_stopped_run_held_is_gone_before_the_card_gives_memory_back(
     alive: list[bool] = []
     real = MultiLevelPIFu.coarse_features
 
-    def seen(model: MultiLevelPIFu, image: Tensor, *others: Tensor) -> CoarseFeatures:
+    def seen(model: MultiLevelPIFu, image: Tensor, *others: Tensor, head: HeadDepth | None) -> CoarseFeatures:
         held.append(weakref.ref(image))
-        return real(model, image, *others)
+        return real(model, image, *others, head=head)
 
     def given_back(_device: str) -> None:
         if held:

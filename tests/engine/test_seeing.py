@@ -18,6 +18,7 @@ from pifuhd_blender.engine.checkpoint import save_weights
 from pifuhd_blender.engine.device import Precision
 from pifuhd_blender.engine.errors import Cancelled, NotNumbers
 from pifuhd_blender.engine.face_search import Face
+from pifuhd_blender.engine.head_depth import HeadDepth
 from pifuhd_blender.engine.mesh import Mesh
 from pifuhd_blender.engine.model import CONFIGS, CoarseFeatures, MultiLevelPIFu
 from pifuhd_blender.engine.reconstruct import Reconstructor
@@ -48,9 +49,9 @@ def spoil(monkeypatch: pytest.MonkeyPatch, *, always: bool) -> list[Precision]:
     """Let the coarse filter give no numbers, always or only in half precision; notes how it was asked."""
     real, asked = MultiLevelPIFu.coarse_features, list[Precision]()
 
-    def features(model: MultiLevelPIFu, *pictures: torch.Tensor) -> CoarseFeatures:
+    def features(model: MultiLevelPIFu, *pictures: torch.Tensor, head: HeadDepth | None) -> CoarseFeatures:
         asked.append(model.precision)
-        found = real(model, *pictures)
+        found = real(model, *pictures, head=head)
         bad = always or model.precision != Precision()
         return found._replace(local=found.local * float("nan")) if bad else found
 

@@ -86,8 +86,8 @@ def look_closer(
     front, back = (
         blend_window(side, one, window, share, cover) for side, one in zip((front, back), found, strict=True)
     )
-    face, behind = (unit_length(side) for side in found)
-    return Closer(front, back, share, face, behind, window)
+    near, far = (unit_length(side) for side in found)
+    return Closer(front, back, share, near, far, window)
 
 
 def look_at_head(model: MultiLevelPIFu, closer: Closer, image: Tensor, matte: Tensor) -> HeadDepth | None:

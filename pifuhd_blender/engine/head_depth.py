@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The depth of a head, as a closer look at it sees it, in the depth maps of the whole person.
 
-A head is sixteen cells high in the coarse net's view of a whole person: an egg. In its own window the same
-net sees sixty. Where along the view the head stands the window does not tell, so that comes from the whole.
+A head is sixteen cells high in the depth maps of a whole person: an egg. In those of its own window it is
+sixty. Where along the view the head stands the window does not tell, so that comes from the whole.
 
 Imports torch. Never here: networks (model.py), where heads are (face_search.py).
 """

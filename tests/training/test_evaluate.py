@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pifuhd_blender.engine.head_depth import HeadDepth
 from pifuhd_blender.engine.model import MultiLevelPIFu
 from pifuhd_blender.training import evaluate
 from pifuhd_blender.training.contact_sheet import PANEL, ContactSheet
@@ -42,8 +43,8 @@ class _Model:
         front[:, 2] = 1
         return front * (matte > 0), -front * (matte > 0)
 
-    def coarse_features(self, *_: Tensor) -> None:
-        return None
+    def coarse_features(self, *_: Tensor, head: HeadDepth | None) -> None:
+        assert head is None  # a ball has no face
 
     def query(self, points: Tensor, _coarse: None, _fine: None) -> Tensor:
         if self.empty:

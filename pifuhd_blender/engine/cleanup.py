@@ -32,10 +32,12 @@ steps of the lattice go, what the lattice resolved stays."""
 
 
 def clean(mesh: Mesh, rounds: int, pause: Callable[[], None] = lambda: None) -> Mesh:
-    """Make a fresh surface's main component closed, smoothed, wound outward; in the frame it comes in.
+    """Close, smooth and wind outward a fresh surface of one piece, in the frame it comes in.
 
     Parameters
     ----------
+    mesh
+        As :func:`main_component` gives it.
     rounds
         Of smoothing; 0 for none.
     pause

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A closer look at the face: the normal net sees its window of the larger picture once more.
+"""A closer look at the face: both nets see its window of the larger picture once more.
 
 In the picture of a whole person a face is forty pixels wide. Its window of the 1024 picture shows more; what
-the net says of it goes into both normal maps, fading out towards the window's edge.
+the normal net says of it goes into both normal maps, fading out towards the window's edge; the coarse net
+says how deep the head is (head_depth.py).
 
 Imports torch and the engine. Never here: where faces are (face_search.py), weights that come and go.
 """
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from .face_relief import FaceNormals
 from .face_search import Face
-from .face_window import FaceWindow, cut_window, face_window, lay_window, window_share
+from .face_window import FaceWindow, cut_window, face_window, lay_window, resized, window_share
 from .head_depth import HeadDepth, calmed
 from .model import MultiLevelPIFu
 from .model_config import JointConfig, ModelConfig
@@ -100,7 +101,7 @@ def look_at_head(model: MultiLevelPIFu, closer: Closer, image: Tensor, matte: Te
         return None
     size = closer.front.shape[-1]
     shown, cover = (cut_window(one, closer.window, size, seen) for one in (image, matte))
-    normals = (lay_window(side, FaceWindow(0, 0, seen), seen) for side in (closer.face, closer.behind))
+    normals = (resized(side, seen) for side in (closer.face, closer.behind))
     maps = model.depth_maps(shown, cover, *(unit_length(side) * (cover > 0) for side in normals))
     return None if maps is None else HeadDepth(calmed(maps.float(), cover.float()), closer.window)
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from .face_search import Face
 from .networks.area_mean import area_mean
 
-__all__ = ["FaceWindow", "cut_window", "face_window", "lay_window", "window_share"]
+__all__ = ["FaceWindow", "cut_window", "face_window", "lay_window", "resized", "window_share"]
 
 
 class FaceWindow(NamedTuple):
@@ -49,7 +49,7 @@ def cut_window(picture: Tensor, window: FaceWindow, size: int, seen: int) -> Ten
     """
     scale = picture.shape[-1] // size
     left, top, side = (scale * one for one in window)
-    return _resized(_within(picture, left, top, side), seen)
+    return resized(_within(picture, left, top, side), seen)
 
 
 def window_share(window: FaceWindow, like: Tensor, fade: tuple[float, float]) -> Tensor:
@@ -66,10 +66,10 @@ def window_share(window: FaceWindow, like: Tensor, fade: tuple[float, float]) ->
 
 def lay_window(part: Tensor, window: FaceWindow, size: int) -> Tensor:
     """What a look found in a window (B, C, n, n), on maps (B, C, size, size): zeros beyond it."""
-    return _within(_resized(part, window.side), -window.left, -window.top, size)
+    return _within(resized(part, window.side), -window.left, -window.top, size)
 
 
-def _resized(x: Tensor, size: int) -> Tensor:
+def resized(x: Tensor, size: int) -> Tensor:
     """Maps (B, C, n, n) at another size: means of areas where they shrink."""
     if x.shape[-1] >= size:
         return area_mean(x, size, size)

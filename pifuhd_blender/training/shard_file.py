@@ -98,6 +98,8 @@ class Shard:
         with _opened(path) as pack:
             points = pack["points"]
             views = [View.unpack(row) for row in pack["view"]]
+            if not len(points):
+                raise ValueError("it has no labelled points")  # close-ups had none once, nor this depth
             inside = np.unpackbits(pack["inside"])[: len(points)]
             return cls(path, views, pack["depth"], points, inside, int(pack["near"]))
 

@@ -59,3 +59,12 @@ def test_only_held_out_people_have_a_truth(tmp_path: Path) -> None:
     assert truth.height == 2 * RADIUS
     with pytest.raises(ShardError, match="--held-out"):
         read_truth(write_ball_shard(tmp_path, 1))
+
+
+def test_close_ups_from_before_they_had_points_are_to_be_made_anew(tmp_path: Path) -> None:
+    path = write_ball_shard(tmp_path, 0, close_up=True)
+    with np.load(path) as pack:
+        arrays = dict(pack)
+    write_arrays(path, arrays | {"points": np.zeros((0, 3), np.float32), "near": np.array(0)})
+    with pytest.raises(ShardError, match=r"no labelled points.*make it anew"):
+        Shard.read(path)

@@ -29,6 +29,8 @@ from .networks.mlp import OccupancyMLP
 from .networks.unit_length import unit_length
 from .normal_scales import join_scales
 from .parted_model import PartedModel
+from .person_part import find_person_part
+from .person_stripes import find_person_stripes
 from .point_features import core_bounds, depth_bound, depth_differences, encode_depth, sample_features
 from .sure_core import find_outline, sure_core, thick_enough
 
@@ -40,6 +42,8 @@ __all__ = [
     "MultiLevelPIFu",
     "PointLogits",
 ]
+
+_AROUND = 16  # of a picture's side the normal net sees beside the person, one part
 
 
 class CoarseFeatures(NamedTuple):
@@ -105,13 +109,19 @@ class MultiLevelPIFu(PartedModel):
         config, size = self.config.normals, image.shape[-1]
 
         def seen_at(side: int, *, mirrored: bool = False) -> list[Tensor]:
-            maps = self.look(_pool(image, side), _pool(matte, side), mirrored=mirrored)
+            picture, cover = _pool(image, side), _pool(matte, side)
+            if nets.training or picture.shape[-2] > picture.shape[-1]:  # whose stripes are cut already
+                maps = self.look(picture, cover, mirrored=mirrored)
+            else:
+                part = find_person_part(cover, side // _AROUND)
+                maps = self.look(part.cut(picture), part.cut(cover), mirrored=mirrored)
+                maps = [part.put_back(one, picture) for one in maps]
             return [_enlarge(one, size, align_corners=False) for one in maps]
 
         detailed = config.input_size < config.detail_size <= size
         sides = seen_at(config.input_size, mirrored=detailed and config.mirrored)
         if detailed:
-            pairs = zip(sides, seen_at(config.detail_size), strict=True)
+            pairs = zip(sides, seen_at(config.detail_size, mirrored=config.mirrored), strict=True)
             sides = [join_scales(*both, matte, config.detail_cells, config.detail_share) for both in pairs]
         if leave:
             self.release("normals")
@@ -182,11 +192,21 @@ class MultiLevelPIFu(PartedModel):
         level = self._level("coarse")
         x = torch.cat([image, matte, front, back], 1)  # (B, 10, S, S)
         x = _pool(x, self.config.coarse.input_size)
+        if level.training:  # which has cut stripes by itself, and sees what the net says
+            return CoarseFeatures(*level.filter(x))
+        pictures = [self._look_about_the_person(level, one) for one in x.split(1)]
+        whole = (None if one[0] is None else torch.cat(one) for one in zip(*pictures, strict=True))
+        return CoarseFeatures(*whole)  # pyright: ignore[reportArgumentType]  local is never None
+
+    def _look_about_the_person(self, level: Level, x: Tensor) -> tuple[Tensor | None, ...]:
+        """The maps of one picture (1, 10, N, N), of which the filter sees as much at once as in training."""
+        stripes = find_person_stripes(x[:, 3:4], self.config.coarse_window)
+        x = stripes.cut(x)
         maps = CoarseFeatures(*level.filter(x))
-        if maps.depth is None or level.training or not self.config.depth_mirrored:
-            return maps
-        mirrored = level.filter(seen_in_mirror(x)).depth
-        return maps._replace(depth=(maps.depth + mirrored.flip(3)) / 2)
+        if maps.depth is not None and self.config.depth_mirrored:
+            mirrored = level.filter(seen_in_mirror(x)).depth
+            maps = maps._replace(depth=(maps.depth + mirrored.flip(3)) / 2)
+        return tuple(None if one is None else stripes.put_back(one) for one in maps)
 
     def fine_features(self, image: Tensor, matte: Tensor, front: Tensor, back: Tensor) -> FineFeatures:
         """Run the fine filter.

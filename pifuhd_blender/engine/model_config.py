@@ -45,12 +45,11 @@ class JointConfig:
 
     With a ``detail_size`` it sees pictures of at least that size twice, and what is finer than
     ``detail_cells`` along a side comes from the larger view, and ``detail_share`` of the rest (see
-    ``normal_scales.py``). ``mirrored``: the smaller view is then the mean of those of the picture and of its
+    ``normal_scales.py``). ``mirrored``: both views are then the means of those of the picture and of its
     mirror image. Nothing is trained for these two, so a file from before they were thought of gets them, too.
-    With a ``window_size`` it sees the window about a
-    face once more, at that size (``close_look.py``). With a ``finest_size`` it sees the picture of that size
-    for the front of large meshes, and what is finer than ``finest_cells`` comes from there
-    (``finer_look.py``).
+    With a ``window_size`` it sees the window about a face once more, at that size (``close_look.py``). With a
+    ``finest_size`` it sees the picture of that size for the front of large meshes, and what is finer than
+    ``finest_cells`` comes from there (``finer_look.py``).
     """
 
     kind: Literal["joint"] = "joint"
@@ -60,7 +59,7 @@ class JointConfig:
     detail: int = 12
     detail_size: int = 0
     detail_cells: int = 128
-    detail_share: float = 0.3
+    detail_share: float = 0.5
     mirrored: bool = True
     window_size: int = 0
     finest_size: int = 0
@@ -124,12 +123,13 @@ class ModelConfig:
     ``depth_margin`` (box units) nothing farther than that before the front or behind the back depth map is
     occupied: where the MLP is in doubt it would otherwise fill a column with sheets. With a ``depth_core``
     beside it as large a share of what lies between the maps is occupied inside the matte, so that no limb is
-    lost, and the matte decides where the person ends (``sure_core.py``); alone it does nothing. With
-    ``depth_mirrored`` the maps are the mean of those of the picture and of its mirror image. With a
-    ``head_size`` the window about a face is seen once more, at that size, for the head's depth
-    (``head_depth.py``). ``relief`` is
-    how far a mesh follows the normals unless the user says otherwise: 0 where the levels carry the detail by
-    themselves. With ``fair_sides`` what no map sees of a surface is made fair (``fairing.py``).
+    lost, and the matte decides where the person ends (``sure_core.py``); alone it does nothing.
+    ``coarse_window`` is the share of the picture's width that a compact coarse filter saw in training: it is
+    shown stripes of that width about the person (``person_stripes.py``). With ``depth_mirrored`` the maps are
+    the mean of those of the picture and of its mirror image. With a ``head_size`` the window about a face is
+    seen once more, at that size, for the head's depth (``head_depth.py``). ``relief`` is how far a mesh
+    follows the normals unless the user says otherwise: 0 where the levels carry the detail by themselves.
+    With ``fair_sides`` what no map sees of a surface is made fair (``fairing.py``).
     """
 
     name: str
@@ -142,6 +142,7 @@ class ModelConfig:
     depth_scale: float
     depth_margin: float | None = None
     depth_core: float | None = None
+    coarse_window: float = 1.0
     depth_mirrored: bool = False
     head_size: int = 0
     relief: float = 1.0
@@ -219,10 +220,10 @@ _COMPACT = ModelConfig(
     # second look at it takes 0.2 to 0.6 degrees off held-out people's normals, alone it would add as much.
     # The mirror image takes 0.3 off the front's and 0.2 off the back's
     normals=JointConfig(
-        input_size=256, blocks=(1, 1, 3, 4, 4), detail_size=512, window_size=256, finest_size=1024
+        input_size=256, blocks=(2, 4, 5, 4, 4), detail_size=512, window_size=256, finest_size=1024
     ),
     coarse=LevelConfig(
-        filter=UNetConfig(blocks=(2, 2, 3, 4, 4), sharp=8),
+        filter=UNetConfig(blocks=(3, 3, 5, 6, 4), sharp=8),
         input_size=256,
         mlp=(64 + 32 + 9 + 6, 256, 192, 128, 1),  # local, context, depth, depth differences
         skip_layers=(1, 2, 3),
@@ -244,6 +245,7 @@ _COMPACT = ModelConfig(
     depth_margin=0.01,
     depth_core=0.8,
     fair_sides=True,
+    coarse_window=0.5,
     depth_mirrored=True,  # takes 0.05 cm off P2S and Chamfer, for a tenth of a second
     head_size=256,
 )

@@ -28,7 +28,8 @@ from .shard_file import ShardError, find_shards
 
 __all__ = ["DevicePeople"]
 
-SHARE_OF_MEMORY = 0.7  # of what a card has free at the start; the rest is for the networks
+MEMORY = 0.7  # of a card's, for people; the rest is for the networks
+MOST_OF_FREE = 0.9  # of what a card has free, whatever was asked for
 HOST_PEOPLE = 64  # how many are kept where the device is the processor, whose memory others need
 LEVELS = 3  # sizes that pictures are kept at, each half of the one before
 ENLARGED = 1.6  # times that a photo which is cut off shows the person larger than a whole one, mostly
@@ -50,6 +51,8 @@ class DevicePeople:
         Of which points are kept, and the order.
     close_ups : bool
         Whether they show heads, as :class:`.dataset.SubjectSet` has it.
+    memory : float
+        Share of a card's memory that they may take.
 
     Raises
     ------
@@ -65,6 +68,7 @@ class DevicePeople:
         seed: int = 0,
         *,
         close_ups: bool = False,
+        memory: float = MEMORY,
     ) -> None:
         shards = find_shards(folder)
         if not shards:
@@ -73,7 +77,7 @@ class DevicePeople:
         self._given = 0  # people that ever came
         self._read: queue.Queue[dict[str, Tensor] | Exception] = queue.Queue(AHEAD)
         first = self._levels(read_person(shards[0], np.random.default_rng(seed)))
-        self.room = self._room_for(first)
+        self.room = self._room_for(first, memory)
         self._store = {name: value.new_empty((self.room, *value.shape)) for name, value in first.items()}
         self._add(first)
         stream = PeopleStream(folder, self.room, seed)
@@ -127,13 +131,13 @@ class DevicePeople:
             self._store[name][place] = value
         self._given += 1
 
-    def _room_for(self, person: dict[str, Tensor]) -> int:
+    def _room_for(self, person: dict[str, Tensor], memory: float) -> int:
         """How many people like this one fit."""
         if self.device.type != "cuda":
             return HOST_PEOPLE
         one = sum(value.numel() * value.element_size() for value in person.values())
-        free, _ = torch.cuda.mem_get_info(self.device)
-        return max(1, int(free * SHARE_OF_MEMORY / one))
+        free, whole = torch.cuda.mem_get_info(self.device)
+        return max(1, int(min(whole * memory, free * MOST_OF_FREE) / one))
 
     @torch.no_grad()
     def batch(self, count: int, size: int, zooms: tuple[float, ...], points: int) -> dict[str, Tensor]:

@@ -9,9 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..engine.checkpoint import save_weights
+from ..engine.checkpoint import open_weights, save_weights
 from ..engine.model import CONFIGS, MultiLevelPIFu
 from ..engine.model_config import ModelConfig, Part
+from .run_config import RunConfig
 from .tasks import read_weights
 
 __all__ = ["assemble", "export_weights", "mixed"]
@@ -27,6 +28,13 @@ def mixed(ours: dict[str, Tensor], theirs: dict[str, Tensor], share: float) -> d
         key: torch.lerp(value, theirs[key].to(value.dtype), share) if value.is_floating_point() else value
         for key, value in ours.items()
     }
+
+
+def _window(source: Path) -> float:
+    """Share of the pictures' width that the coarse level of a run or of a weights file has learnt from."""
+    if source.suffix == ".safetensors":
+        return open_weights(source).config.coarse_window
+    return RunConfig.read(source / "run.json").window
 
 
 def assemble(
@@ -51,7 +59,7 @@ def assemble(
     """
     if "fine" not in folders:
         config = dataclasses.replace(config, fine=None)
-    model = MultiLevelPIFu(config)
+    model = MultiLevelPIFu(dataclasses.replace(config, coarse_window=_window(folders["coarse"])))
     for part, source in folders.items():
         file = source if source.suffix == ".safetensors" else source / "weights.pt"
         weights = read_weights(file, part)

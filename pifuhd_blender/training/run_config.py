@@ -86,7 +86,8 @@ class RunConfig:
         both the same.
     window : float
         Share of the pictures' width that the normal and the coarse net see while they train, about the
-        person; less than 1 saves the time that empty ground beside people takes.
+        person; less than 1 saves the time that empty ground beside people takes. The weights file that the
+        coarse level goes into says it, and a reconstruction shows it stripes of just that width.
     input_normals : str
         What the levels get for normals: "predicted" ones (see below), "true" ones as they are, or "none".
     normals, coarse : str
@@ -110,6 +111,9 @@ class RunConfig:
     resident : bool
         Whether people are kept on the device, and samples made there (see ``device_people.py``): for graphics
         cards that learn faster than the processor can draw samples.
+    memory : float
+        Share of a card's memory that such people take, in (0, 1); with half of it two runs go on beside each
+        other, and one computes while the other's steps are started.
     log_every : int
         Steps between two points of the curves.
     seed, threads, workers : int
@@ -147,6 +151,7 @@ class RunConfig:
     threads: int = 1
     workers: int = 0
     resident: bool = False
+    memory: float = 0.7
 
     @staticmethod
     def read(path: Path) -> RunConfig:
@@ -181,6 +186,8 @@ class RunConfig:
             raise RunError(
                 f"{where} has close_ups {config.close_ups:g}; make it 0 to 1 for normals and coarse, else 0."
             )
+        if not 0 < config.memory < 1:
+            raise RunError(f"{where} has memory {config.memory:g}; make it a share between 0 and 1.")
         if config.part == "fine" and not config.coarse:
             raise RunError(f"{where} has no 'coarse'; name the weights that the fine level looks through.")
         return config

@@ -120,7 +120,7 @@ class Trainer:
         self.samples, self.elapsed = 0, 0.0
         self._ticked = 0.0
         self._reports: dict[str, list[Tensor]] = defaultdict(list)
-        self._steps = 0
+        self._steps = self._followed = 0
         together = distributed.is_initialized()
         self.processes = distributed.get_world_size() if together else 1
         self.rank = distributed.get_rank() if together else 0
@@ -129,16 +129,23 @@ class Trainer:
     def _people_in(self, folder: Path, *, close_ups: bool = False) -> SubjectSet | DevicePeople:
         config = self.config
         if config.resident:
-            return DevicePeople(folder, self.device, config.workers, config.seed, close_ups=close_ups)
+            share = config.memory * (config.close_ups if close_ups else 1 - config.close_ups)
+            return DevicePeople(
+                folder, self.device, config.workers, config.seed, close_ups=close_ups, memory=share
+            )
         subjects = SubjectSet(folder, close_ups=close_ups)
         if not len(subjects):
             raise ShardError(f"There are no people in {folder}; make some with train.py data.")
         return subjects
 
     def _follow(self, averages: Weights, current: Weights, steps: Tensor | int) -> None:
-        """Moving average whose memory grows with the run, so that its first steps don't linger."""
-        keep = min(self.config.ema, (1 + int(steps)) / (10 + int(steps)))
-        get_ema_multi_avg_fn(keep)(averages, current, steps)
+        """Moving average whose memory grows with the run, so that its first steps don't linger.
+
+        Its steps are counted here: to read ``steps``, which is on the device, would wait for the device.
+        """
+        keep = min(self.config.ema, (1 + self._followed) / (10 + self._followed))
+        if averages[0].is_floating_point():  # the others are norms' counts of batches, which nothing reads
+            get_ema_multi_avg_fn(keep)(averages, current, steps)
 
     def _resume(self) -> None:
         path = self.folder / "checkpoint.pt"
@@ -154,6 +161,7 @@ class Trainer:
                 raise
             raise RunError(f"{path} is of another model; name another folder of runs.") from error
         self.samples, self.elapsed = state["samples"], state["elapsed"]
+        self._followed = int(self.average.n_averaged)
         log.info("resumed after %d samples, %.1f minutes", self.samples, self.elapsed / 60)
 
     def save(self) -> None:
@@ -254,11 +262,14 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(self.task.module.parameters(), self.config.clip)
         self.optimiser.step()
         self.average.update_parameters(self.task.module)
+        self._followed += 1
         self.samples += len(batch["image"]) * self.processes
         return report
 
     def run(self) -> None:
         """Train to the end of the budget, whatever was done before counted in."""
+        if not self.samples:
+            self.save()  # a run beside this one may look through its weights from the first step on
         saved = self.start_clock()
         stage, batches = -1, iter(())
         while self.progress < 1:

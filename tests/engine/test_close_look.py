@@ -133,7 +133,7 @@ def test_a_model_with_one_changes_the_face_alone() -> None:
 
 def test_the_head_s_depth_is_what_the_coarse_net_says_of_the_same_window() -> None:
     torch.manual_seed(1)
-    config = replace(CONFIGS["compact"], head_size=128, depth_mirrored=False)
+    config = replace(CONFIGS["compact"], head_size=128, coarse_window=1.0, depth_mirrored=False)
     model = MultiLevelPIFu(config, ("normals", "coarse")).eval()
     matte, image = torch.ones(1, 1, 2 * SIZE, 2 * SIZE), torch.rand(1, 3, 2 * SIZE, 2 * SIZE)
     with torch.inference_mode():

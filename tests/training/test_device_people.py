@@ -169,6 +169,19 @@ def test_people_who_come_later_are_taken_in_and_the_oldest_make_room(
     assert len(people) == people.room == 3
 
 
+@pytest.mark.parametrize(
+    ("share", "free", "room"), [(0.7, 1.0, 700), (0.2, 1.0, 200), (0.7, 0.5, 450), (0.1, 0.0001, 1)]
+)
+def test_people_take_their_share_of_a_card_s_memory_and_no_more_than_is_free(
+    share: float, free: float, room: int, ball: DevicePeople, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = {"pictures": torch.zeros(1000, dtype=torch.uint8)}
+    whole = 1_000_000
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (int(whole * free), whole))
+    monkeypatch.setattr(ball, "device", torch.device("cuda"))
+    assert ball._room_for(one, share) == room
+
+
 @pytest.mark.slow
 def test_a_damaged_shard_is_a_sentence(tmp_path: Path) -> None:
     write_ball_shard(tmp_path, 0)

@@ -84,3 +84,4 @@ def test_runs_of_the_coarse_level_end_at_the_size_that_it_works_at() -> None:
     runs = [RunConfig.read(path) for path in sorted(CONFIGS.glob("*.json"))]
     for run in (one for one in runs if one.part == "coarse"):
         assert run.stages[-1].size == CONFIGS_OF_MODELS[run.model].coarse.input_size
+        assert run.window == CONFIGS_OF_MODELS[run.model].coarse_window

@@ -18,7 +18,7 @@ from pifuhd_blender.training.export import export_weights
 from pifuhd_blender.training.level_tasks import CoarseTask
 from pifuhd_blender.training.run_config import RunConfig, RunError, StageConfig
 from pifuhd_blender.training.shard_file import ShardError
-from pifuhd_blender.training.tasks import read_weights
+from pifuhd_blender.training.tasks import Batch, read_weights
 from pifuhd_blender.training.trainer import Trainer
 from tests.training.figures import write_ball_shard
 
@@ -122,6 +122,40 @@ def test_compact_begins_with_the_weights_that_ship(
         assert all(torch.equal(seen[name], value) for name, value in shipped.state("normals").items())
     # The folder of the run says the word as it was said, so that it means the same elsewhere
     assert RunConfig.read(tmp_path / "runs" / part / "run.json") == config
+
+
+def test_weights_are_there_for_a_run_beside_it_from_the_first_step_on(data: Path, tmp_path: Path) -> None:
+    class Looking(Trainer):
+        found = False
+
+        def learn(self, batch: Batch) -> None:
+            self.found = self.found or (self.folder / "weights.pt").is_file()
+            super().learn(batch)
+
+    trainer = Looking(replace(QUICK, minutes=1.0, samples=2), tmp_path / "runs" / "normals", data, CPU)
+    trainer.run()
+    assert trainer.found
+
+
+def test_the_average_follows_the_weights_and_goes_on_where_it_was(data: Path, tmp_path: Path) -> None:
+    config = replace(QUICK, minutes=1.0, ema=0.5, learning_rate=0.01, warm_up=1)
+    trainer = Trainer(config, tmp_path / "runs" / "normals", data, CPU)
+    trainer.start_clock()
+    name = "head.weight"
+    expected = torch.zeros(())
+    for step in range(4):
+        trainer.learn(next(trainer.batches(0)))
+        now = trainer.task.module.state_dict()[name]
+        keep = min(0.5, (1 + step) / (10 + step)) if step else 0.0
+        expected = keep * expected + (1 - keep) * now.clone()
+        assert torch.allclose(trainer.average.module.state_dict()[name], expected, atol=1e-6)
+    trainer.save()
+    again = Trainer(config, tmp_path / "runs" / "normals", data, CPU)
+    again.start_clock()
+    again.learn(next(again.batches(0)))
+    keep = min(0.5, 5 / 14)
+    expected = keep * expected + (1 - keep) * again.task.module.state_dict()[name]
+    assert torch.allclose(again.average.module.state_dict()[name], expected, atol=1e-6)
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ import argparse
 import functools
 import logging
 import multiprocessing
+import os
 import sys
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -131,6 +132,8 @@ def _data(arguments: argparse.Namespace) -> None:
     numbers = range(arguments.first, arguments.first + arguments.people)
     missing = [k for k in numbers if not shard_path(arguments.out, k).exists()]
     portions = [missing[k : k + 8] for k in range(0, len(missing), 8)]
+    for library in ("OMP", "OPENBLAS", "MKL"):  # a core each: their threads would wait in each other's way
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     spawn = multiprocessing.get_context("spawn")
     with (
         ProcessPoolExecutor(arguments.processes, mp_context=spawn) as pool,

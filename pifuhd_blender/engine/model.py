@@ -43,7 +43,7 @@ __all__ = [
     "PointLogits",
 ]
 
-_AROUND = 16  # of a picture's side the normal net sees beside the person, one part
+_AROUND = 16  # one part in so many of a picture's side: what the normal net sees beside the person
 
 
 class CoarseFeatures(NamedTuple):

@@ -30,11 +30,15 @@ def mixed(ours: dict[str, Tensor], theirs: dict[str, Tensor], share: float) -> d
     }
 
 
-def _window(source: Path) -> float:
-    """Share of the pictures' width that the coarse level of a run or of a weights file has learnt from."""
+def _window(source: Path, usual: float) -> float:
+    """Share of the pictures' width that the coarse level of a run or of a weights file has learnt from.
+
+    That of the model's usual runs, where weights lie about without their run's file.
+    """
     if source.suffix == ".safetensors":
         return open_weights(source).config.coarse_window
-    return RunConfig.read(source / "run.json").window
+    run = source / "run.json"
+    return RunConfig.read(run).window if run.is_file() else usual
 
 
 def assemble(
@@ -59,7 +63,8 @@ def assemble(
     """
     if "fine" not in folders:
         config = dataclasses.replace(config, fine=None)
-    model = MultiLevelPIFu(dataclasses.replace(config, coarse_window=_window(folders["coarse"])))
+    window = _window(folders["coarse"], config.coarse_window)
+    model = MultiLevelPIFu(dataclasses.replace(config, coarse_window=window))
     for part, source in folders.items():
         file = source if source.suffix == ".safetensors" else source / "weights.pt"
         weights = read_weights(file, part)

@@ -67,7 +67,7 @@ class PersonStripes(NamedTuple):
         if len(self.starts) > 1:
             say = torch.hann_window(cells + 2, periodic=False, device=maps.device)[1:-1].clamp(min=LEAST_SAY)
             pieces = (maps * say).split(1)
-            maps = maps.new_zeros((1, *maps.shape[1:-1], last + cells - first))
+            maps = pieces[0].new_zeros((1, *maps.shape[1:-1], last + cells - first))  # of float32 always
             total = say.new_zeros(maps.shape[-1])
             for piece, start in zip(pieces, self.starts, strict=True):
                 place = slice(start // stride - first, start // stride - first + cells)

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from .errors import EngineError
 from .head_depth import HeadDepth, lay_head_depth
-from .mirror import normals_in_mirror, seen_in_mirror
+from .mirror import normals_in_mirror
 from .model_config import CONFIGS, HourglassConfig, LevelConfig, ModelConfig, Pix2PixHDConfig, UNetConfig
 from .model_parts import Level
 from .networks.area_mean import area_mean
@@ -30,7 +30,7 @@ from .networks.unit_length import unit_length
 from .normal_scales import join_scales
 from .parted_model import PartedModel
 from .person_part import find_person_part
-from .person_stripes import find_person_stripes
+from .person_stripes import look_in_stripes
 from .point_features import core_bounds, depth_bound, depth_differences, encode_depth, sample_features
 from .sure_core import find_outline, sure_core, thick_enough
 
@@ -188,25 +188,14 @@ class MultiLevelPIFu(PartedModel):
         return self._look_coarse(image, matte, front, back).depth
 
     def _look_coarse(self, image: Tensor, matte: Tensor, front: Tensor, back: Tensor) -> CoarseFeatures:
-        """What a U-Net says, its depth maps being the mean of the picture's and its mirror image's."""
+        """What a U-Net says of people in stripes, its depth maps being means with mirror images."""
         level = self._level("coarse")
         x = torch.cat([image, matte, front, back], 1)  # (B, 10, S, S)
         x = _pool(x, self.config.coarse.input_size)
         if level.training:  # which has cut stripes by itself, and sees what the net says
             return CoarseFeatures(*level.filter(x))
-        pictures = [self._look_about_the_person(level, one) for one in x.split(1)]
-        whole = (None if one[0] is None else torch.cat(one) for one in zip(*pictures, strict=True))
-        return CoarseFeatures(*whole)  # pyright: ignore[reportArgumentType]  local is never None
-
-    def _look_about_the_person(self, level: Level, x: Tensor) -> tuple[Tensor | None, ...]:
-        """The maps of one picture (1, 10, N, N), of which the filter sees as much at once as in training."""
-        stripes = find_person_stripes(x[:, 3:4], self.config.coarse_window)
-        x = stripes.cut(x)
-        maps = CoarseFeatures(*level.filter(x))
-        if maps.depth is not None and self.config.depth_mirrored:
-            mirrored = level.filter(seen_in_mirror(x)).depth
-            maps = maps._replace(depth=(maps.depth + mirrored.flip(3)) / 2)
-        return tuple(None if one is None else stripes.put_back(one) for one in maps)
+        window, mirrored = self.config.coarse_window, self.config.depth_mirrored
+        return CoarseFeatures(*look_in_stripes(level.filter, x, window, mirrored=mirrored))
 
     def fine_features(self, image: Tensor, matte: Tensor, front: Tensor, back: Tensor) -> FineFeatures:
         """Run the fine filter.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The stripes of a picture that a filter sees, as it did in training. Torch only.
+"""The stripes of a picture that a filter sees, as it did in training. Imports torch and the networks.
 
 Most people fill less than half of a square's width, so the compact coarse level learns from upright stripes
 of half the width. It must look at such stripes later, too. A net as deep as this knows everywhere where its
@@ -10,13 +10,17 @@ where they are seen from the side (by two hundredths of the box; ``weights/MODEL
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["PersonStripes", "find_person_stripes"]
+from .mirror import seen_in_mirror
+from .networks.unet import FilterMaps
+
+__all__ = ["START_GRAIN", "WIDTH_GRAIN", "PersonStripes", "find_person_stripes", "look_in_stripes"]
 
 WIDTH_GRAIN = 64  # pixels, the widest stride of the compact coarse filter
 START_GRAIN = 16  # pixels, that of its context map
@@ -83,27 +87,56 @@ def find_person_stripes(matte: Tensor, share: float) -> PersonStripes:
     Parameters
     ----------
     matte : Tensor
-        (1, 1, N, N) in [0, 1].
+        (1, 1, N, N) in [0, 1]; with nobody there the stripe is the first.
     share : float
-        In (0, 1], what the filter saw of the pictures' width in training. With 1, or with nobody there, there
-        is one stripe, the whole picture; so there is of a picture that is higher than wide: it is a stripe.
+        In (0, 1], what the filter saw of the pictures' width in training. With 1 the stripe is the whole
+        picture; so it is of a picture that is higher than wide, which is a stripe.
     """
     height, full = matte.shape[-2:]
     width = math.ceil(full * share / WIDTH_GRAIN) * WIDTH_GRAIN
-    covered = torch.nonzero((matte > 0.5).any(0).any(0).any(0))
-    if width >= full or height > full or not len(covered):
+    if width >= full or height > full:
         return PersonStripes((0,), full, full)
-    low, high = (
-        int(covered[0]),
-        int(covered[-1]) + 1 - width,
-    )  # the first stripe begins by here, the last from
-    last = (full - width) // START_GRAIN * START_GRAIN
+    covered = torch.nonzero((matte > 0.5).any(2).flatten()).flatten().tolist()  # columns
+    if not covered:
+        return PersonStripes((0,), width, full)
+    low, high = covered[0], covered[-1] + 1 - width  # where the first begins at most, and the last at least
+    end = (full - width) // START_GRAIN
     if low >= high:
-        middle = round((low + high) / 2 / START_GRAIN) * START_GRAIN
-        return PersonStripes((min(max(middle, 0), last),), width, full)
-    first, last = low // START_GRAIN * START_GRAIN, min(math.ceil(high / START_GRAIN) * START_GRAIN, last)
-    gaps = max(1, math.ceil((last - first) / HOP))
-    starts = (first + (last - first) * k / gaps for k in range(gaps + 1))
+        starts = [(low + high) / 2]
+    else:
+        first, last = low // START_GRAIN * START_GRAIN, math.ceil(high / START_GRAIN) * START_GRAIN
+        gaps = math.ceil((last - first) / HOP)
+        starts = [first + (last - first) * k / gaps for k in range(gaps + 1)]
     return PersonStripes(
-        tuple(dict.fromkeys(round(start / START_GRAIN) * START_GRAIN for start in starts)), width, full
+        tuple(START_GRAIN * min(max(round(start / START_GRAIN), 0), end) for start in starts), width, full
+    )
+
+
+def look_in_stripes(
+    see: Callable[[Tensor], FilterMaps], x: Tensor, share: float, *, mirrored: bool
+) -> FilterMaps:
+    """What a compact coarse filter says of pictures, of each of which it sees as much at once as in training.
+
+    Parameters
+    ----------
+    see : callable
+        The filter.
+    x : Tensor
+        (B, 10, N, N), its input; the fourth channel is the matte. All pictures' stripes are seen together.
+    share : float
+        As :func:`find_person_stripes` takes it.
+    mirrored : bool
+        Whether the depth maps are the means with those of the mirror image.
+    """
+    places = [find_person_stripes(matte, share) for matte in x[:, 3:4].split(1)]
+    shown = torch.cat([place.cut(picture) for place, picture in zip(places, x.split(1), strict=True)])
+    maps = see(shown)
+    if mirrored:
+        maps = maps._replace(depth=(maps.depth + see(seen_in_mirror(shown)).depth.flip(3)) / 2)
+    counts = [len(place.starts) for place in places]
+    return FilterMaps(
+        *(
+            torch.cat([place.put_back(piece) for place, piece in zip(places, one.split(counts), strict=True)])
+            for one in maps
+        )
     )

@@ -16,6 +16,7 @@ from ..engine.model import CONFIGS, CoarseFeatures, MultiLevelPIFu, PointLogits
 from ..engine.model_config import HourglassConfig, Part
 from ..engine.networks.hourglass import HourglassFilter
 from ..engine.networks.unit_length import unit_length
+from ..engine.person_stripes import START_GRAIN, WIDTH_GRAIN
 from .crops import Crops, draw_crops, draw_stripes
 from .losses import depth_loss, occupancy_loss
 from .run_config import RunConfig
@@ -27,8 +28,6 @@ MOST_TILT = 0.45  # radians, some, that true normals are off to look predicted
 DRAWN_FOR_A_CROP = 4  # times as many points as are wanted: so many are there to choose those inside from
 CROP_GRAIN = 8  # pixels, a multiple of every filter's stride
 CROP_MARGIN = 4  # pixels, the widest feature cell of a fine filter
-STRIPE_GRAIN = 64  # pixels, the widest stride of the compact coarse filter
-CONTEXT_GRAIN = 16  # pixels, that of its context map
 
 
 def perturbed(normals: Tensor, mask: Tensor) -> Tensor:
@@ -137,7 +136,7 @@ class PointTask(Task):
         if depth is None or not depth.requires_grad:  # there are no maps, or the filter does not learn
             return loss, report
         true, weight = (F.interpolate(batch[n], depth.shape[-2:]) for n in ("depth", "depth_weight"))
-        off = depth_loss(depth.float(), true, weight)
+        off = depth_loss(depth[:, :2].float(), true, weight)  # behind them may be what is sure
         return loss + self.config.depth_weight * off, report | {"depth": off.detach()}
 
     def _fine_answer(
@@ -204,16 +203,16 @@ class CoarseTask(PointTask):
         return self.model.part("coarse")
 
     def loss(self, batch: Batch) -> tuple[Tensor, Report]:
-        if self.config.window >= 1:
+        if self.config.window >= 1 or self.config.only:  # which shows itself stripes, as in a reconstruction
             front, back = self._normals(batch)
             stacks = _all_stacks(self.model, batch["image"], batch["matte"], front, back)
             return self._coarse_loss(self._evenly(batch), stacks)
-        stripes = draw_stripes(batch["mask"], self.config.window, STRIPE_GRAIN, CONTEXT_GRAIN)
+        stripes = draw_stripes(batch["mask"], self.config.window, WIDTH_GRAIN, START_GRAIN)
         seen = {name: stripes.cut(batch[name]) for name in ("image", "matte", "mask", "front", "back")}
         front, back = self._normals(seen)
         stacks = _all_stacks(self.model, seen["image"], seen["matte"], front, back)
         return self._coarse_loss(
-            stripes.restrict(batch, CONTEXT_GRAIN // 2), [_put_back(stripes, stack) for stack in stacks]
+            stripes.restrict(batch, START_GRAIN // 2), [_put_back(stripes, stack) for stack in stacks]
         )
 
 

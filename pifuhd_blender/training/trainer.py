@@ -120,7 +120,7 @@ class Trainer:
         self.samples, self.elapsed = 0, 0.0
         self._ticked = 0.0
         self._reports: dict[str, list[Tensor]] = defaultdict(list)
-        self._steps = self._followed = 0
+        self._steps = 0
         together = distributed.is_initialized()
         self.processes = distributed.get_world_size() if together else 1
         self.rank = distributed.get_rank() if together else 0
@@ -141,9 +141,10 @@ class Trainer:
     def _follow(self, averages: Weights, current: Weights, steps: Tensor | int) -> None:
         """Moving average whose memory grows with the run, so that its first steps don't linger.
 
-        Its steps are counted here: to read ``steps``, which is on the device, would wait for the device.
+        ``steps`` is a copy on the device of what the average counts here: reading it would wait for that.
         """
-        keep = min(self.config.ema, (1 + self._followed) / (10 + self._followed))
+        counted = int(self.average.n_averaged)
+        keep = min(self.config.ema, (1 + counted) / (10 + counted))
         if averages[0].is_floating_point():  # the others are norms' counts of batches, which nothing reads
             get_ema_multi_avg_fn(keep)(averages, current, steps)
 
@@ -161,7 +162,6 @@ class Trainer:
                 raise
             raise RunError(f"{path} is of another model; name another folder of runs.") from error
         self.samples, self.elapsed = state["samples"], state["elapsed"]
-        self._followed = int(self.average.n_averaged)
         log.info("resumed after %d samples, %.1f minutes", self.samples, self.elapsed / 60)
 
     def save(self) -> None:
@@ -262,7 +262,6 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(self.task.module.parameters(), self.config.clip)
         self.optimiser.step()
         self.average.update_parameters(self.task.module)
-        self._followed += 1
         self.samples += len(batch["image"]) * self.processes
         return report
 

@@ -158,6 +158,22 @@ def test_the_average_follows_the_weights_and_goes_on_where_it_was(data: Path, tm
     assert torch.allclose(again.average.module.state_dict()[name], expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("only", ["mlp", "filter.depth"])
+def test_a_part_of_the_coarse_level_learns_as_it_works_in_a_reconstruction(
+    only: str, data: Path, tmp_path: Path
+) -> None:
+    config = replace(QUICK, part="coarse", only=only, window=0.5, points=50, warm_up=1)
+    config = replace(config, start="compact", normals="compact", predicted_normals=(1.0, 1.0))
+    trainer = Trainer(config, tmp_path / "runs" / "coarse", data, CPU)
+    before = {name: value.clone() for name, value in trainer.task.module.state_dict().items()}
+    trainer.start_clock()
+    trainer.learn(next(trainer.batches(0)))
+    after = trainer.task.module.state_dict()
+    changed = {name for name, value in after.items() if not torch.equal(value, before[name])}
+    assert changed
+    assert all(name.startswith(only) for name in changed)
+
+
 @pytest.mark.slow
 def test_it_learns_from_people_on_the_device_and_tells_of_a_damaged_one(data: Path, tmp_path: Path) -> None:
     trainer = Trainer(replace(QUICK, resident=True, log_every=1), tmp_path / "runs" / "normals", data, CPU)

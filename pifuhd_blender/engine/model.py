@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .bodies import lay_bodies
 from .errors import EngineError
 from .head_depth import HeadDepth, lay_head_depth
 from .mirror import normals_in_mirror
@@ -51,12 +52,14 @@ class CoarseFeatures(NamedTuple):
 
     ``local`` (B, C, h, w); of a U-Net level also ``context`` (B, K, h', w'), smaller and wider, and
     ``depth`` (B, 2, h, w), the front and the back surface's w; out of training as large as the picture, and
-    with a ``depth_core`` two maps of what :func:`.sure_core.sure_core` says behind them.
+    with a ``depth_core`` behind them three maps of what :func:`.sure_core.sure_core` says, or nine of
+    :func:`.bodies.lay_bodies` if the filter says anything of ``gaps`` (B, 5, 2h, 2w).
     """
 
     local: Tensor
     context: Tensor | None = None
     depth: Tensor | None = None
+    gaps: Tensor | None = None
 
 
 class FineFeatures(NamedTuple):
@@ -174,7 +177,12 @@ class MultiLevelPIFu(PartedModel):
         depth = thick_enough(depth, outline)
         share, margin = self.config.depth_core, self.config.depth_margin
         if share is not None and margin is not None:
-            depth = torch.cat([depth, sure_core(depth, outline, share, margin)], 1)
+            if maps.gaps is None:
+                bodies = sure_core(depth, outline, share, margin)
+            else:
+                gaps = maps.gaps.detach().float()  # they learn what is true, not what bounds would make of it
+                bodies = lay_bodies(gaps, depth, outline, share, margin)
+            depth = torch.cat([depth, bodies], 1)
         return maps._replace(depth=depth)
 
     def depth_maps(self, image: Tensor, matte: Tensor, front: Tensor, back: Tensor) -> Tensor | None:
@@ -247,7 +255,7 @@ class MultiLevelPIFu(PartedModel):
         points : Tensor
             (B, 3, n).
         depth : Tensor, optional
-            (B, 2 or 4, n) depth maps sampled at the points, of a model that has such.
+            (B, 2, 5 or 11, n) depth maps sampled at the points, of a model that has such.
         fine : bool
             Whether the fine level gave the logits.
         """

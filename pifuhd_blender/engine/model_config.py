@@ -84,7 +84,8 @@ class UNetConfig:
 
     With ``context`` channels it has a second, wider feature map and two depth heads (the coarse level);
     with none it is features only (the fine level). With ``sharp`` channels the depth maps have twice the
-    resolution of the features.
+    resolution of the features. With ``gaps`` channels a head says where there is a gap between limbs that
+    cover each other, which two depth maps cannot (``gaps.py``).
     """
 
     kind: Literal["unet"] = "unet"
@@ -94,6 +95,7 @@ class UNetConfig:
     features: int = 64
     context: int = 32
     sharp: int = 0
+    gaps: int = 0
 
 
 @dataclass(frozen=True)
@@ -223,7 +225,7 @@ _COMPACT = ModelConfig(
         input_size=256, blocks=(2, 4, 5, 4, 4), detail_size=512, window_size=256, finest_size=1024
     ),
     coarse=LevelConfig(
-        filter=UNetConfig(blocks=(3, 3, 5, 6, 4), sharp=8),
+        filter=UNetConfig(blocks=(3, 3, 5, 6, 4), sharp=8, gaps=48),
         input_size=256,
         mlp=(64 + 32 + 9 + 6, 256, 192, 128, 1),  # local, context, depth, depth differences
         skip_layers=(1, 2, 3),

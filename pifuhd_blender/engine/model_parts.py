@@ -62,7 +62,9 @@ def _build_filter(config: HourglassConfig | UNetConfig) -> nn.Module:
     if config.context:
         if config.stem != DepthFilter.STEM:
             raise EngineError(f"The coarse filter's stem is {DepthFilter.STEM}, not {config.stem}.")
-        return DepthFilter(config.widths, config.blocks, config.features, config.context, config.sharp)
+        return DepthFilter(
+            config.widths, config.blocks, config.features, config.context, config.sharp, config.gaps
+        )
     return _DetailFilter(config)
 
 

@@ -132,11 +132,18 @@ def look_in_stripes(
     shown = torch.cat([place.cut(picture) for place, picture in zip(places, x.split(1), strict=True)])
     maps = see(shown)
     if mirrored:
-        maps = maps._replace(depth=(maps.depth + see(seen_in_mirror(shown)).depth.flip(3)) / 2)
+        other = see(seen_in_mirror(shown))
+        maps = maps._replace(depth=(maps.depth + other.depth.flip(3)) / 2)
+        if maps.gaps is not None and other.gaps is not None:
+            maps = maps._replace(gaps=(maps.gaps + other.gaps.flip(3)) / 2)
     counts = [len(place.starts) for place in places]
     return FilterMaps(
         *(
-            torch.cat([place.put_back(piece) for place, piece in zip(places, one.split(counts), strict=True)])
+            None
+            if one is None
+            else torch.cat(
+                [place.put_back(piece) for place, piece in zip(places, one.split(counts), strict=True)]
+            )
             for one in maps
         )
     )

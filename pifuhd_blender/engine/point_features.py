@@ -73,14 +73,14 @@ def depth_bound(depth: Tensor, w: Tensor, margin: float) -> Tensor:
 
 
 def core_bounds(depth: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
-    """Lowest and highest logits (B, n) that a core and its limit allow; as :func:`depth_bound`.
+    """Lowest and highest logits (B, n) that bodies' cores and limits allow; as :func:`depth_bound`.
 
-    (B, 4, n) front and back w and what :func:`.sure_core.sure_core` says of them, and (B, 1, n) the
-    points' own.
+    (B, 2 + 3k, n) front and back w, and of each of k bodies what :func:`.sure_core.sure_core` says, and
+    (B, 1, n) the points' own.
     """
-    front, back, core, limit = depth.unbind(1)
-    off = (w[:, 0] - (front + back) / 2).abs()
-    return BOUND_SLOPE * (core - CORE_LACKS - off), BOUND_SLOPE * (limit - off)
+    middle, core, limit = depth[:, 2:].unflatten(1, (-1, 3)).unbind(2)  # (B, k, n) each
+    off = (w - middle).abs()
+    return BOUND_SLOPE * (core - CORE_LACKS - off).amax(1), BOUND_SLOPE * (limit - off).amax(1)
 
 
 def encode_depth(w: Tensor, kind: Literal["linear", "waves"], scale: float) -> Tensor:

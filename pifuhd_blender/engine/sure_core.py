@@ -18,11 +18,12 @@ from torch.nn import functional as F
 from .blur import blurred
 from .networks.area_mean import area_mean
 
-__all__ = ["THICKEST", "Outline", "find_outline", "sure_core", "thick_enough"]
+__all__ = ["ABSENT", "THICKEST", "Outline", "find_outline", "sure_core", "thick_enough"]
 
 MOST_JUMP = 0.12  # box units between two cells' middles: legs a stride apart leave more
 JUMP_WITHIN = 1 / 64  # box units: these two cells stand as far apart
 FAR = 9.0  # box units, beyond everything
+ABSENT = -0.05  # box units, core and limit of a body that is not there
 ROUND = 1.2  # least thickness of a body, by the way to the outline; a round limb has 2 and more of it
 THICKEST = 0.12  # box units, the most that is asked of any: 12 cm, a thin thigh
 RIM_RADIUS = 0.04  # box units, of the circle that closes a body at its outline
@@ -130,7 +131,8 @@ def sure_core(depth: Tensor, outline: Outline, share: float, margin: float) -> T
     Returns
     -------
     Tensor
-        (B, 2, H, W), half of either thickness; the second is negative outside.
+        (B, 3, H, W): the middle of the maps, core and limit, half of either thickness; the limit is negative
+        outside.
     """
     inside = outline.cover >= 0.5
     thickness = (depth[:, :1] - depth[:, 1:2]).clamp(min=0)
@@ -146,7 +148,7 @@ def sure_core(depth: Tensor, outline: Outline, share: float, margin: float) -> T
     free = thickness / 2 + margin
     rim = torch.where(steady, rim, 1)
     limit = torch.where(inside, core + (free - core) * rim, COVER_BLUR * within)
-    return torch.cat([core, limit], 1)
+    return torch.cat([middle, core, limit], 1)
 
 
 def _highest_about(x: Tensor, reach: int) -> Tensor:

@@ -74,16 +74,18 @@ class Crops:
         return beside & (v > margin) & (v < self.height - margin)
 
     def restrict(self, batch: dict[str, Tensor], margin: int) -> dict[str, Tensor]:
-        """The batch, with no weight on its depths outside the windows and on points that they don't hold.
+        """The batch, with no weight on its maps outside the windows and on points that they don't hold.
 
-        Of the batch's ``points``, ``weights`` and ``depth_weight`` (B, 1, h, h); ``margin`` as :meth:`hold`.
+        Of the batch's ``points``, ``weights`` and what ends in ``_weight`` (B, C, h, h); ``margin`` as
+        :meth:`hold`.
         """
-        depth_weight = batch["depth_weight"]
-        first, rows, columns = self._cells(self.full // depth_weight.shape[-1])
-        held = torch.zeros_like(depth_weight)
-        held[first, :, rows, columns] = depth_weight[first, :, rows, columns]
-        weights = batch["weights"] * self.hold(batch["points"], margin)
-        return batch | {"depth_weight": held, "weights": weights}
+        held = {"weights": batch["weights"] * self.hold(batch["points"], margin)}
+        for name, counts in batch.items():
+            if name.endswith("_weight"):
+                first, rows, columns = self._cells(self.full // counts.shape[-1])
+                held[name] = torch.zeros_like(counts)
+                held[name][first, :, rows, columns] = counts[first, :, rows, columns]
+        return batch | held
 
     def points(self, batch: dict[str, Tensor], count: int, margin: int) -> dict[str, Tensor]:
         """Random labelled points of the batch that lie in the crops.

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torch.utils.data import IterableDataset
 
 from .augment import imperfect_photo
+from .depth_targets import GAP, GAP_RIM, UNKNOWN_GAP, filled_depth, filled_gaps
 from .framing import Framing, Image
-from .people_stream import filled_depth
 from .sample_points import draw_points
 from .shard_file import Shard, find_shards, read_pictures
 
@@ -136,7 +136,9 @@ class SubjectSet:
             ``image`` (3, N, N) in [-1, 1]; ``matte``, ``mask`` (1, N, N) in [0, 1], the flawed one and the
             true one; ``front``, ``back`` (3, N, N) unit normals (x right, y up, z to the viewer), zero
             outside the mask; with ``points`` also ``depth``, ``depth_weight`` (2 and 1, N/2, N/2) in box
-            units, ``points`` (3, n) in the box, ``labels`` and ``weights`` (n,): 0 for points out of frame.
+            units, ``gap`` (5, N/2, N/2), 1 where there is one and 0 else, then the four of
+            :func:`.gap_maps.gap_maps`, ``gap_weight`` (2, N/2, N/2), what the first and what the others
+            count, ``points`` (3, n) in the box, ``labels`` and ``weights`` (n,): 0 for points out of frame.
             Where a photo cuts the person off, w = 0 is the mean depth of what it shows: nobody can tell
             how deep the rest of him lies.
 
@@ -167,7 +169,10 @@ class SubjectSet:
         }  # fmt: skip
         if points:
             depth, weight = _depth_target(shard.depth[view], framing, size // 2)
-            pictures |= {"depth": depth, "depth_weight": weight * framing.shown(size // 2)}
+            gap, counts = _gap_target(shard.gaps[view], shard.depth[view], framing, size // 2)
+            shown = framing.shown(size // 2)
+            pictures |= {"depth": depth, "depth_weight": weight * shown}
+            pictures |= {"gap": gap, "gap_weight": counts * shown}
         sample = {
             name: np.ascontiguousarray(value.transpose(2, 0, 1), np.float32)
             for name, value in pictures.items()
@@ -178,6 +183,7 @@ class SubjectSet:
             shown = sample["depth_weight"][0] > (1 + RIM_WEIGHT) / 2 / framing.scale  # not the rim
             middle = sample["depth"][:, shown].mean() if shown.any() else 0.0
             sample["depth"] -= middle
+            sample["gap"][1:] -= middle
             sample["points"][2] -= middle
         return sample
 
@@ -273,3 +279,19 @@ def _depth_target(depth: NDArray[np.float16], framing: Framing, size: int) -> tu
     weight = np.where(away == 0, 1.0, np.where(away <= RIM, RIM_WEIGHT, 0.0)).astype(np.float32)
     warped = framing.warp(np.concatenate([filled, weight[..., None]], 2), size, nearest=True)
     return warped[..., :2] * framing.scale, warped[..., 2:] / framing.scale
+
+
+def _gap_target(
+    gaps: NDArray[np.float16] | None, depth: NDArray[np.float16], framing: Framing, size: int
+) -> tuple[Image, Image]:
+    """Gaps (size, size, 5) in the new framing, and what they count (size, size, 2).
+
+    See :func:`.depth_targets.filled_gaps`. Whether there is a gap counts on the person alone.
+    """
+    filled, state = filled_gaps(gaps, depth.shape[-1])
+    covered = np.isfinite(depth).all(0) & (state != UNKNOWN_GAP)
+    place = np.where(state == GAP, 1.0, np.where(state == GAP_RIM, RIM_WEIGHT, 0.0))
+    maps = np.concatenate([np.stack([state == GAP, covered, place], 2).astype(np.float32), filled], 2)
+    warped = framing.warp(maps, size, nearest=True)
+    counts = np.stack([warped[..., 1], warped[..., 2] / framing.scale], 2)
+    return np.concatenate([warped[..., :1], warped[..., 3:] * framing.scale], 2), counts

@@ -23,6 +23,7 @@ from .batch_flaws import imperfect_photos
 from .batch_framing import Framings
 from .batch_points import draw_batch_points
 from .dataset import CUT_OFF_SHARE, RIM, RIM_WEIGHT
+from .depth_targets import GAP, GAP_RIM, UNKNOWN_GAP
 from .people_stream import PeopleStream, read_person
 from .shard_file import ShardError, find_shards
 
@@ -197,7 +198,9 @@ class DevicePeople:
         if not points:
             return sample
         depth, away = self._store["depth"][places, views].float(), self._store["away"][places, views]
+        gaps, state = self._store["gaps"][places, views].float(), self._store["gap_state"][places, views]
         sample |= _depth_target(depth, away, framings, size // 2)
+        sample |= _gap_target(gaps, state, away, framings, size // 2)
         sample |= draw_batch_points(
             self._store["points"][places], self._store["inside"][places], self._store["views"][places, views],
             depth, away, framings, points,
@@ -220,6 +223,19 @@ def _depth_target(depth: Tensor, away: Tensor, framings: Framings, size: int) ->
     return {"depth": warped[:, :2] * scale, "depth_weight": warped[:, 2:] * framings.shown(size) / scale}
 
 
+def _gap_target(
+    gaps: Tensor, state: Tensor, away: Tensor, framings: Framings, size: int
+) -> dict[str, Tensor]:
+    """Gaps (B, 4, D, D) and what is known of each cell, as ``dataset.py`` has them for one sample."""
+    state = state[:, None]
+    there, covered = state == GAP, (away[:, None] == 0) & (state != UNKNOWN_GAP)
+    place = there + RIM_WEIGHT * (state == GAP_RIM)
+    warped = framings.warp(torch.cat([there, covered, place, gaps], 1), size, nearest=True)
+    scale = framings.scale[:, None, None, None]
+    counts = torch.cat([warped[:, 1:2], warped[:, 2:3] / scale], 1) * framings.shown(size)
+    return {"gap": torch.cat([warped[:, :1], warped[:, 3:] * scale], 1), "gap_weight": counts}
+
+
 def _about_its_own_middle(sample: dict[str, Tensor]) -> dict[str, Tensor]:
     """Samples with w = 0 at the mean depth of what a photo shows; see :meth:`.dataset.SubjectSet.sample`."""
     heaviest = sample["depth_weight"].amax((1, 2, 3), keepdim=True)
@@ -228,4 +244,6 @@ def _about_its_own_middle(sample: dict[str, Tensor]) -> dict[str, Tensor]:
     middle = (sample["depth"].mean(1, keepdim=True) * shown).sum((1, 2, 3)) / cells
     points = sample["points"].clone()
     points[:, 2] -= middle[:, None]
-    return sample | {"depth": sample["depth"] - middle[:, None, None, None], "points": points}
+    middle = middle[:, None, None, None]
+    gap = torch.cat([sample["gap"][:, :1], sample["gap"][:, 1:] - middle], 1)
+    return sample | {"depth": sample["depth"] - middle, "gap": gap, "points": points}

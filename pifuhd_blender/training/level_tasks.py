@@ -18,13 +18,14 @@ from ..engine.networks.hourglass import HourglassFilter
 from ..engine.networks.unit_length import unit_length
 from ..engine.person_stripes import START_GRAIN, WIDTH_GRAIN
 from .crops import Crops, draw_crops, draw_stripes
-from .losses import depth_loss, occupancy_loss
+from .losses import depth_loss, gap_loss, occupancy_loss
 from .run_config import RunConfig
 from .task import Batch, FrozenPart, Report, Task
 
 __all__ = ["CoarseTask", "FineTask", "LevelsTask", "PointTask", "perturbed", "tilted"]
 
 MOST_TILT = 0.45  # radians, some, that true normals are off to look predicted
+GAP_THERE = 0.1  # of the entropy whether there is a gap, by the box units that its ends are off
 DRAWN_FOR_A_CROP = 4  # times as many points as are wanted: so many are there to choose those inside from
 CROP_GRAIN = 8  # pixels, a multiple of every filter's stride
 CROP_MARGIN = 4  # pixels, the widest feature cell of a fine filter
@@ -132,12 +133,18 @@ class PointTask(Task):
         losses = [self._occupancy_loss(one, batch) for one in logits]
         loss = torch.stack(losses).mean()
         report = {"entropy": losses[-1].detach(), "iou": _agreement(logits[-1].detach(), batch)}
-        depth = stacks[-1].depth
-        if depth is None or not depth.requires_grad:  # there are no maps, or the filter does not learn
-            return loss, report
-        true, weight = (F.interpolate(batch[n], depth.shape[-2:]) for n in ("depth", "depth_weight"))
-        off = depth_loss(depth[:, :2].float(), true, weight)  # behind them may be what is sure
-        return loss + self.config.depth_weight * off, report | {"depth": off.detach()}
+        depth, gaps = stacks[-1].depth, stacks[-1].gaps
+        if depth is not None and depth.requires_grad:  # else there are no maps, or the filter does not learn
+            true, weight = (F.interpolate(batch[n], depth.shape[-2:]) for n in ("depth", "depth_weight"))
+            off = depth_loss(depth[:, :2].float(), true, weight)  # behind them may be what is sure
+            loss = loss + self.config.depth_weight * off
+            report |= {"depth": off.detach()}
+        if gaps is not None and gaps.requires_grad:
+            true, weight = (F.interpolate(batch[n], gaps.shape[-2:]) for n in ("gap", "gap_weight"))
+            there, place = gap_loss(gaps.float(), true, weight)
+            loss = loss + self.config.gap_weight * (GAP_THERE * there + place)
+            report |= {"gap_there": there.detach(), "gap_place": place.detach()}
+        return loss, report
 
     def _fine_answer(
         self, batch: Batch, coarse: CoarseFeatures, front: Tensor, back: Tensor

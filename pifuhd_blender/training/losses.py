@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn import functional as F
 
-__all__ = ["PerceptualLoss", "depth_loss", "normal_loss", "occupancy_loss"]
+__all__ = ["PerceptualLoss", "depth_loss", "gap_loss", "normal_loss", "occupancy_loss"]
 
 DEPTH_BEND = 0.02  # box units, some 2 cm
 BACK_WEIGHT = 0.7  # the back is a guess; it should not drown what can be seen
@@ -96,6 +96,30 @@ def depth_loss(predicted: Tensor, true: Tensor, weight: Tensor) -> Tensor:
     """
     error = F.huber_loss(predicted, true, reduction="none", delta=DEPTH_BEND) / DEPTH_BEND
     return (error * weight).sum() / (2 * _everywhere(weight.sum()) + 1)
+
+
+def gap_loss(predicted: Tensor, true: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Whether there is a gap (cross entropy), and where it begins and ends (as :func:`depth_loss`).
+
+    Parameters
+    ----------
+    predicted : Tensor
+        (B, 5, H, W) as a coarse filter gives them: log odds, then four w.
+    true : Tensor
+        (B, 5, H, W): 1 or 0, then four w.
+    weight : Tensor
+        (B, 2, H, W), of the first and of the others.
+
+    Returns
+    -------
+    there, place : Tensor
+        Scalars, each the mean over what it counts.
+    """
+    known, placed = weight[:, :1], weight[:, 1:]
+    entropy = F.binary_cross_entropy_with_logits(predicted[:, :1], true[:, :1], reduction="none")
+    error = F.huber_loss(predicted[:, 1:], true[:, 1:], reduction="none", delta=DEPTH_BEND) / DEPTH_BEND
+    there = (entropy * known).sum() / (_everywhere(known.sum()) + 1)
+    return there, (error * placed).sum() / (4 * _everywhere(placed.sum()) + 1)
 
 
 class PerceptualLoss(nn.Module):

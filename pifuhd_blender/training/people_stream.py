@@ -15,44 +15,17 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
+from .depth_targets import filled_depth, filled_gaps
 from .shard_file import Shard, find_shards, read_pictures, shard_number
 
-__all__ = ["NEAR_POINTS", "UNIFORM_POINTS", "PeopleStream", "filled_depth", "read_person"]
+__all__ = ["NEAR_POINTS", "UNIFORM_POINTS", "PeopleStream", "read_person"]
 
 # Labelled points that are kept of a person: as many as a long run asks of one of his pictures
 NEAR_POINTS, UNIFORM_POINTS = 16_000, 4_000
 LOOK_AGAIN = 2.0  # seconds between two looks for new shards
-
-
-def filled_depth(depth: NDArray[np.float16]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """A view's depth maps without gaps, and how far each cell lies from the person.
-
-    Beyond the silhouette both maps go on at the middle between front and back of the nearest covered cell:
-    no thickness there, so that the surface closes at the rim instead of flaring out.
-
-    Parameters
-    ----------
-    depth
-        (2, D, D), NaN where nothing is.
-
-    Returns
-    -------
-    filled, away : ndarray
-        (D, D, 2) box units, zeros if nothing is covered at all; and (D, D) cells, 0 on the person.
-    """
-    maps = depth.astype(np.float32).transpose(1, 2, 0)
-    covered = np.isfinite(maps).all(2)
-    if not covered.any():
-        return np.zeros_like(maps), np.full(covered.shape, np.inf, np.float32)
-    # SciPy has no types, and what comes back depends on the arguments
-    away, (rows, columns) = distance_transform_edt(~covered, return_indices=True)  # pyright: ignore[reportGeneralTypeIssues]
-    filled = maps[rows, columns]
-    filled[~covered] = filled[~covered].mean(1, keepdims=True)
-    return filled, np.asarray(away, np.float32)
 
 
 def read_person(path: Path, rng: np.random.Generator) -> dict[str, Tensor]:
@@ -69,7 +42,8 @@ def read_person(path: Path, rng: np.random.Generator) -> dict[str, Tensor]:
     -------
     dict
         ``pictures`` (V, S, S, 10) uint8 as :func:`.shard_file.read_pictures`; ``depth`` (V, 2, D, D) float16
-        without gaps and ``away`` (V, D, D) uint8, rounded up, see :func:`filled_depth`; ``bounds``
+        without holes and ``away`` (V, D, D) uint8, rounded up, see :func:`.depth_targets.filled_depth`;
+        ``gaps`` (V, 4, D, D) float16 and ``gap_state`` (V, D, D) uint8 of ``filled_gaps`` there; ``bounds``
         (V, 2, 2), lowest and highest u and v of the person in the box; ``views`` (V, 16),
         :meth:`.views.View.pack`; ``points`` (n, 3) metres, the first :data:`NEAR_POINTS` about the surface,
         and ``inside`` (n,) uint8.
@@ -81,12 +55,15 @@ def read_person(path: Path, rng: np.random.Generator) -> dict[str, Tensor]:
     """
     shard = Shard.read(path)
     maps = [filled_depth(depth) for depth in shard.depth]
+    gaps = [filled_gaps(each, shard.depth.shape[-1]) for each in shard.gaps]
     near, uniform = ((0, shard.near, NEAR_POINTS), (shard.near, len(shard.points), UNIFORM_POINTS))
     chosen = np.concatenate([rng.integers(*near), rng.integers(*uniform)])
     arrays = {
         "pictures": np.stack(read_pictures(path, range(len(shard.views)))),
         "depth": np.stack([filled.transpose(2, 0, 1) for filled, _ in maps]).astype(np.float16),
         "away": np.stack([np.minimum(np.ceil(away), 255) for _, away in maps]).astype(np.uint8),
+        "gaps": np.stack([filled.transpose(2, 0, 1) for filled, _ in gaps]).astype(np.float16),
+        "gap_state": np.stack([state for _, state in gaps]),
         "bounds": np.stack([_bounds(away) for _, away in maps]).astype(np.float32),
         "views": np.stack([view.pack() for view in shard.views]).astype(np.float32),
         "points": shard.points[chosen],

@@ -136,6 +136,7 @@ class RunConfig:
     window: float = 1.0
     input_normals: InputNormals = "predicted"
     depth_weight: float = 4.0
+    gap_weight: float = 4.0
     balanced: bool = True
     normals: str = ""
     coarse: str = ""

@@ -6,6 +6,7 @@
 ==========  ==============================================================================
 picture_K   bytes of a PNG, colour RGBA | front | back: see :func:`pack_picture`
 depth       (views, 2, 128, 128) float16, front and back, box units, NaN where nothing is
+gap         (views, 4, 128, 128) float16, likewise, see :func:`.gap_maps.gap_maps` (not of close-ups)
 view        (views, 16), see :meth:`.views.View.pack`
 points      (near + uniform, 3) float32 metres; the first ``near`` lie about the surface
 inside      packed bits of their labels
@@ -71,6 +72,8 @@ class Shard:
         The cameras.
     depth
         (views, 2, 128, 128), front and back, box units, NaN where nothing is.
+    gaps
+        Of each view (4, 128, 128), box units, NaN where none is; None where nobody has looked.
     points
         (n, 3) metres; the first ``near`` lie about the surface, the others are uniform.
     inside
@@ -82,6 +85,7 @@ class Shard:
     path: Path
     views: list[View]
     depth: NDArray[np.float16]
+    gaps: list[NDArray[np.float16] | None]
     points: NDArray[np.float32]
     inside: NDArray[np.uint8]
     near: int
@@ -101,7 +105,8 @@ class Shard:
             if not len(points):
                 raise ValueError("it has no labelled points")  # close-ups had none once, nor this depth
             inside = np.unpackbits(pack["inside"])[: len(points)]
-            return cls(path, views, pack["depth"], points, inside, int(pack["near"]))
+            gaps = list(pack["gap"]) if "gap" in pack else [None] * len(views)
+            return cls(path, views, pack["depth"], gaps, points, inside, int(pack["near"]))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .assets import AssetPack
 from .close_ups import CLOSE_UP_SIZE, draw_close_up, head_ball
+from .gap_maps import gap_maps
 from .geometry import Points
 from .labels import labelled_points, points_in_ball, surface_samples, true_surface
 from .light import Lighting, exposed, random_direction, shade, turned
@@ -169,7 +170,12 @@ class ShardWriter:
                 arrays[f"picture_{k}"] = pack_picture(front.colour, front.normal, back.normal)
                 depths.append(np.stack([view.depth_to_box(side.depth) for side in (front, back)]))
                 views.append(view.pack())
-        return arrays | {"view": np.stack(views), "depth": np.stack(depths).astype(np.float16)}
+        arrays |= {"view": np.stack(views), "depth": np.stack(depths).astype(np.float16)}
+        if not self.close_ups:
+            size = self.rasteriser.depth_size
+            gaps = [gap_maps(subject, View.unpack(view), size) for view in views]
+            arrays["gap"] = np.stack(gaps).astype(np.float16)
+        return arrays
 
     def _draw_lighting(self, view: View, key: Points, rng: np.random.Generator) -> Lighting:
         """Surroundings, turned and tinted at random; a key light three times of four; an exposure.

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The compact config's structure with so few channels that a test computes it at once."""
 
+import dataclasses
+
 from pifuhd_blender.engine.model_config import JointConfig, LevelConfig, ModelConfig, UNetConfig
 
 NARROW = ModelConfig(
@@ -25,3 +27,14 @@ NARROW = ModelConfig(
     depth="waves",
     depth_scale=3.0,
 )
+
+_FILTER = UNetConfig(
+    widths=(8, 8, 8, 8), stem=4, blocks=(1, 1, 1, 1), features=10, context=6, sharp=2, gaps=8
+)
+GAPPED = dataclasses.replace(
+    NARROW,
+    coarse=dataclasses.replace(NARROW.coarse, filter=_FILTER),
+    depth_margin=0.01,
+    depth_core=0.8,
+)
+"""With a core and a head for gaps, as the model that ships."""

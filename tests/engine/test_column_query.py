@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pifuhd_blender.engine.column_query import ColumnQuery
 from pifuhd_blender.engine.model import CoarseFeatures, FineFeatures, MultiLevelPIFu
 from pifuhd_blender.engine.networks.mlp import OccupancyMLP
-from tests.engine.narrow_model import NARROW
+from tests.engine.narrow_model import GAPPED, NARROW
 from tests.engine.official_fixtures import SMALL
 
 # Sums of a few hundred float32 products in another order; the surface is decided at 0.5
@@ -22,6 +22,7 @@ MODELS = {
     "official": SMALL,
     "compact": NARROW,
     "compact that trusts its depth maps": dataclasses.replace(NARROW, depth_margin=0.04),
+    "compact that knows of gaps": GAPPED,
     "compact without a fine level": dataclasses.replace(NARROW, fine=None),
 }
 
@@ -39,7 +40,10 @@ def scene(name: str) -> tuple[MultiLevelPIFu, CoarseFeatures, FineFeatures | Non
         coarse = CoarseFeatures(torch.randn(1, config.coarse.mlp[0] - 1, 16, 16))
         fine = FineFeatures(torch.randn(1, config.fine.filter.features, 64, 64))
         return model, coarse, fine
-    depth = torch.tensor([0.8, -0.8])[:, None, None] + 0.1 * torch.randn(1, 2, 8, 8)
+    middles = (
+        [0.8, -0.8, 0.5, 0.2, 0.3, -0.5, 0.2, 0.3, 0.0, 0.0, 0.1] if name.endswith("gaps") else [0.8, -0.8]
+    )
+    depth = torch.tensor(middles)[:, None, None] + 0.1 * torch.randn(1, len(middles), 8, 8)
     coarse = CoarseFeatures(torch.randn(1, 10, 8, 8), torch.randn(1, 6, 2, 2), depth)
     fine = FineFeatures(torch.randn(1, 5, 64, 64), torch.randn(1, 6, 64, 64))
     return model, coarse, None if config.fine is None else fine

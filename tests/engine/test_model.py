@@ -11,7 +11,7 @@ from typing import cast
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pifuhd_blender.engine.checkpoint import open_weights
@@ -19,9 +19,10 @@ from pifuhd_blender.engine.device import Precision
 from pifuhd_blender.engine.errors import EngineError
 from pifuhd_blender.engine.model import CoarseFeatures, FineFeatures, MultiLevelPIFu
 from pifuhd_blender.engine.model_config import CONFIGS
-from pifuhd_blender.engine.model_parts import build_part
+from pifuhd_blender.engine.model_parts import Level, build_part
 from pifuhd_blender.engine.networks.generator import GeneratorPair
-from tests.engine.narrow_model import NARROW
+from pifuhd_blender.engine.networks.unet import DepthFilter
+from tests.engine.narrow_model import GAPPED, NARROW
 from tests.engine.official_fixtures import SMALL, load_fixture, official_contents, write_official
 
 ARRAYS, META = load_fixture("pipeline_small")
@@ -66,6 +67,17 @@ def narrow_features(model: MultiLevelPIFu) -> tuple[CoarseFeatures, FineFeatures
     return model.coarse_features(image, matte, front, back), model.fine_features(
         *narrow_inputs(128), front, back
     )
+
+
+def depth_filter(model: MultiLevelPIFu) -> DepthFilter:
+    return cast("DepthFilter", cast("Level", model.part("coarse")).filter)
+
+
+def gap_answer(model: MultiLevelPIFu) -> nn.Conv2d:
+    """The last layer of the head for gaps."""
+    head = depth_filter(model).gaps
+    assert head is not None
+    return cast("nn.Conv2d", head.answer[-1])
 
 
 def compare(actual: Tensor, name: str) -> None:
@@ -197,7 +209,8 @@ def test_every_weight_of_the_compact_model_gets_a_gradient(narrow: MultiLevelPIF
 @pytest.mark.parametrize("mirrored", [True, False])
 def test_depth_seen_in_the_mirror_too_is_that_of_the_mirrored_person(*, mirrored: bool) -> None:
     torch.manual_seed(1)
-    model = MultiLevelPIFu(dataclasses.replace(NARROW, depth_mirrored=mirrored)).eval()
+    model = MultiLevelPIFu(dataclasses.replace(GAPPED, depth_mirrored=mirrored)).eval()
+    torch.nn.init.normal_(gap_answer(model).weight)  # which begins at zero
     image, matte = narrow_inputs(64)
     front, back = model.normals(image, matte)
     turn = torch.tensor([-1.0, 1, 1])[:, None, None]
@@ -212,6 +225,23 @@ def test_depth_seen_in_the_mirror_too_is_that_of_the_mirrored_person(*, mirrored
         other = depth(image.flip(3), matte.flip(3), front.flip(3) * turn, back.flip(3) * turn)
     same = (straight - other.flip(3)).abs().max() < 1e-6
     assert same == mirrored
+
+
+@pytest.mark.parametrize(("odds", "open_"), [(9.0, True), (-9.0, False)])
+def test_a_gap_that_the_filter_sees_is_left_open(*, odds: float, open_: bool) -> None:
+    """Whatever the MLP says: nobody is in it, and before and behind it is the person."""
+    model = MultiLevelPIFu(GAPPED, ("coarse",)).eval()
+    depth = cast("nn.Conv2d", depth_filter(model).depth[2])
+    torch.nn.init.zeros_(depth.weight)
+    for layer, biases in ((depth, [0.3, -0.3]), (gap_answer(model), [odds, -0.2, 0.2, -0.2, 0.2])):
+        cast("Tensor", layer.bias).data = torch.tensor(biases)
+    image, matte = torch.zeros(1, 3, 64, 64), torch.zeros(1, 1, 64, 64)
+    matte[..., 12:52, 16:48] = 1
+    points = torch.tensor([[[0.0] * 3, [0.0] * 3, [0.2, 0.0, -0.2]]])
+    with torch.inference_mode():
+        coarse = model.coarse_features(image, matte, image, image)
+        inside = model.query(points, coarse)[0] > 0.5
+    assert inside.tolist() == [True, not open_, True]
 
 
 @pytest.mark.parametrize(("mirrored", "sideways"), [(True, 0.0), (False, 0.6)])

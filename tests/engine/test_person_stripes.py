@@ -117,7 +117,7 @@ def test_each_picture_of_several_has_its_own_stripes() -> None:
     with torch.inference_mode():
         both = model.coarse_features(image, torch.cat(covers), normals, normals)
         alone = model.coarse_features(image[1:], covers[1], normals[1:], normals[1:])
-    for one, other in zip(both, alone, strict=True):
-        assert one is not None
-        assert other is not None
-        assert torch.allclose(one[1:], other, atol=1e-5)
+    for name, one, other in zip(both._fields, both, alone, strict=True):
+        assert one is not None, name
+        assert other is not None, name
+        assert torch.allclose(one[1:], other, atol=1e-5), name

@@ -98,7 +98,7 @@ def test_a_compact_model_is_empty_far_from_its_depth_maps() -> None:
 def test_within_core_and_limit_the_mlp_decides_and_nowhere_else() -> None:
     torch.manual_seed(0)
     model = MultiLevelPIFu(replace(CONFIGS["compact"], fine=None)).eval()
-    depth = torch.tensor([0.1, -0.1, 0.05, 0.08])[None, :, None, None].expand(1, 4, 8, 8)
+    depth = torch.tensor([0.1, -0.1, 0.0, 0.05, 0.08])[None, :, None, None].expand(1, 5, 8, 8)
     features = CoarseFeatures(torch.zeros(1, 64, 8, 8), torch.zeros(1, 32, 2, 2), depth)
     points = torch.rand(1, 3, 400) * 2 - 1
     points[:, 2] *= 0.1
@@ -116,10 +116,18 @@ def test_within_core_and_limit_the_mlp_decides_and_nowhere_else() -> None:
 
 
 def test_the_bounds_are_zero_where_core_and_limit_end() -> None:
-    maps = torch.tensor([[[0.3], [0.1], [0.04], [0.06]]])
+    maps = torch.tensor([[[0.3], [0.1], [0.2], [0.04], [0.06]]])
     core, limit = zip(
         *(core_bounds(maps, torch.full((1, 1, 1), 0.2 + off)) for off in (0.03, 0.05)), strict=True
     )
     assert core[0] > 0 > core[1]
     assert limit[1] > 0
     assert core_bounds(maps, torch.full((1, 1, 1), 0.27))[1] < 0
+
+
+def test_of_several_bodies_each_has_its_bounds() -> None:
+    bodies = torch.tensor([0.3, -0.3, 0.2, 0.05, 0.1, -0.2, 0.05, 0.1, 0.0, -0.05, -0.05])
+    w = torch.tensor([[[0.2, 0.09, 0.0, -0.12, -0.2, -0.31]]])
+    low, high = core_bounds(bodies[None, :, None].expand(1, -1, 6), w)
+    assert (low[0] > 0).tolist() == [True, False, False, False, True, False]
+    assert (high[0] > 0).tolist() == [True, False, False, True, True, False]

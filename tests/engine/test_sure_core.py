@@ -62,7 +62,7 @@ def test_what_is_thick_enough_stays_as_it_is() -> None:
 
 def test_the_core_fills_its_share_of_a_limb_and_ends_at_its_outline() -> None:
     depth, matte = two_legs(apart=0.0)
-    core, limit = sure_core(depth, find_outline(matte), 0.5, 0.01)[0]
+    _, core, limit = sure_core(depth, find_outline(matte), 0.5, 0.01)[0]
     assert core[46:154, 66:126].numpy() == pytest.approx(0.05, abs=1e-3)
     assert limit[46:154, 66:126].numpy() == pytest.approx(0.11, abs=1e-3)  # a hundredth beyond the maps
     assert (core[42:158, 61:131] > 0.005).all()  # up to the last pixel, but for the corners
@@ -73,7 +73,7 @@ def test_the_core_fills_its_share_of_a_limb_and_ends_at_its_outline() -> None:
 
 def test_towards_the_outline_the_mlp_has_less_say() -> None:
     depth, matte = two_legs(apart=0.0)
-    core, limit = sure_core(depth, find_outline(matte), 0.5, 0.01)[0, :, 100]
+    _, core, limit = sure_core(depth, find_outline(matte), 0.5, 0.01)[0, :, 100]
     left_to_it = limit - core
     assert left_to_it[60] < 0.5 * left_to_it[75]
     assert (left_to_it[60:70].diff() > -1e-6).all()
@@ -85,7 +85,7 @@ def test_an_outline_at_any_angle_is_followed_without_notches() -> None:
     way = (columns - 70 - 0.3 * rows) / 1.09**0.5  # pixels to a slanting edge
     outline = find_outline((way + 0.5).clamp(0, 1)[None, None])
     depth = torch.tensor([0.1, -0.1])[:, None, None].expand(1, 2, size, size)
-    core = sure_core(thick_enough(depth, outline), outline, 0.8, 0.01)[0, 0]
+    core = sure_core(thick_enough(depth, outline), outline, 0.8, 0.01)[0, 1]
     alongside = (way > 4.7) & (way < 4.8) & (rows > 20) & (rows < 490)
     assert alongside.sum() > 40
     # A core in cells of four pixels has 1.93
@@ -101,7 +101,7 @@ def test_a_pinhole_of_the_matte_is_no_hole_of_the_person() -> None:
 
 def test_no_core_hangs_between_limbs_at_different_depths() -> None:
     depth, matte = two_legs(apart=0.4)
-    core, limit = sure_core(depth, find_outline(matte), 0.5, 0.01)[0, :, 100]
+    _, core, limit = sure_core(depth, find_outline(matte), 0.5, 0.01)[0, :, 100]
     assert not core[95:97].any()
     assert core[80] > 0.04
     assert core[112] > 0.04

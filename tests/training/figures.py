@@ -17,6 +17,7 @@ from pifuhd_blender.training.wardrobe import Person
 
 RADIUS = 0.5
 HALF = 0.75  # metres about the ball that a picture shows
+GAP = 0.2, -0.1  # metres to the viewer, where a ball that is a shard has one within half of its radius
 
 
 def ball_subject(radius: float = RADIUS) -> Subject:
@@ -44,7 +45,8 @@ def write_ball_shard(
 ) -> Path:
     """A shard as :class:`.shards.ShardWriter` writes it, with two equal views of the ball.
 
-    The person's height is the ball's. A held-out one knows the true surface. A close-up is blue, not orange.
+    The person's height is the ball's. A held-out one knows the true surface. A close-up is blue, not orange,
+    and knows nothing of the gap of :data:`GAP` that the others have in the middle.
     """
     axis = (np.arange(size) + 0.5) / size * 2 - 1
     u, v = np.meshgrid(axis * HALF / RADIUS, axis * HALF / RADIUS)
@@ -62,6 +64,8 @@ def write_ball_shard(
     small = (np.arange(cells) + 0.5) / cells * 2 - 1
     us, vs = np.meshgrid(small * HALF, small * HALF)
     depth = np.sqrt(np.where(us**2 + vs**2 < RADIUS**2, RADIUS**2 - us**2 - vs**2, np.nan)) / HALF
+    hollow = us**2 + vs**2 < (RADIUS / 2) ** 2
+    gap = np.where(hollow, np.array([*GAP, *GAP])[:, None, None] / HALF, np.nan)
     rng = np.random.default_rng(number)
     direction = rng.normal(size=(800, 3))
     near = (
@@ -76,6 +80,8 @@ def write_ball_shard(
         "inside": np.packbits(np.linalg.norm(points, axis=1) < RADIUS),
         "height": np.array(2 * RADIUS), "group": np.array("standing"),
     }  # fmt: skip
+    if not close_up:
+        arrays["gap"] = np.stack([gap] * 2).astype(np.float16)
     if held_out:
         arrays["true_vertices"], arrays["true_faces"] = ball_subject().solids[0]
     path = shard_path(folder, number)

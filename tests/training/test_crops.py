@@ -91,13 +91,18 @@ def test_a_stripe_as_wide_as_the_picture_is_the_picture() -> None:
 
 
 def test_what_lies_outside_a_stripe_has_no_weight() -> None:
-    given = batch() | {"depth_weight": torch.ones(3, 1, FULL // 2, FULL // 2)}
+    side = FULL // 2
+    given = batch() | {
+        "depth_weight": torch.ones(3, 1, side, side),
+        "gap_weight": torch.ones(3, 2, side, side),
+    }
     stripes = Crops(torch.zeros(3).long(), torch.tensor([0, 16, 32]), FULL, 32, FULL)
     kept = stripes.restrict(given, margin=2)
     for k, first in enumerate((0, 16, 32)):
-        cells = torch.zeros(FULL // 2)
+        cells = torch.zeros(side)
         cells[first // 2 : first // 2 + 16] = 1
-        assert torch.equal(kept["depth_weight"][k, 0], cells.expand(FULL // 2, -1))
+        for name in ("depth_weight", "gap_weight"):
+            assert torch.equal(kept[name][k], cells.expand_as(kept[name][k]))
         u = (given["points"][k, 0] + 1) / 2 * FULL
         v = (given["points"][k, 1] + 1) / 2 * FULL
         inside = (u > first + 2) & (u < first + 30) & (v > 2) & (v < FULL - 2)

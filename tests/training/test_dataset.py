@@ -12,7 +12,7 @@ from pifuhd_blender.training import dataset
 from pifuhd_blender.training.dataset import Sample, SampleStream, SubjectSet
 from pifuhd_blender.training.framing import Framing
 from pifuhd_blender.training.shard_file import write_arrays
-from tests.training.figures import HALF, RADIUS, roundness, write_ball_shard
+from tests.training.figures import GAP, HALF, RADIUS, roundness, write_ball_shard
 
 
 @pytest.fixture
@@ -96,6 +96,32 @@ def test_depth_has_no_thickness_beyond_the_silhouette(ball: SubjectSet) -> None:
     assert rim.sum() > 100
     assert front[rim] == pytest.approx(back[rim], abs=1e-6)
     assert (front - back)[covered].min() > 0
+
+
+@pytest.mark.parametrize("zoom", [1.0, 1.6])
+def test_gaps_follow_the_picture(ball: SubjectSet, zoom: float) -> None:
+    """They keep their place between front and back, however the sample is framed, cut off or enlarged."""
+    rng = np.random.default_rng(4)
+    for _ in range(6):
+        sample = ball.sample(0, 0, 128, rng, points=8, zoom=zoom)
+        there, known = sample["gap"][0] > 0, sample["gap_weight"][0] > 0
+        assert (known == (sample["depth_weight"][0] > (1 + dataset.RIM_WEIGHT) / 2 * zoom**-2)).mean() > 0.97
+        assert 0.15 < there[known].mean() < 0.4  # half of the radius: a quarter of the ball
+        thickest = (sample["depth"][0] - sample["depth"][1])[there].max()
+        begin, end = sample["gap"][1:3][:, there]
+        assert begin - end == pytest.approx((GAP[0] - GAP[1]) / 2 / RADIUS * thickest, rel=0.05)
+        assert (sample["gap"][1:3] == sample["gap"][3:]).all()
+        assert (begin < sample["depth"][0][there]).all()
+        assert (end > sample["depth"][1][there]).all()
+        rim = (sample["gap_weight"][1] > 0) & ~there
+        assert rim.any()
+        assert sample["gap"][1][rim] == pytest.approx(begin.mean(), abs=1e-3)
+
+
+def test_of_close_ups_no_gaps_are_known(tmp_path: Path) -> None:
+    write_ball_shard(tmp_path, 0, close_up=True)
+    sample = SubjectSet(tmp_path, close_ups=True).sample(0, 0, 64, np.random.default_rng(0), points=8)
+    assert not sample["gap_weight"].any()
 
 
 def test_new_shards_are_noticed_while_training(ball: SubjectSet, tmp_path: Path) -> None:

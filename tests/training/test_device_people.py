@@ -100,7 +100,7 @@ def test_a_plain_sample_is_the_ball(ball: DevicePeople, monkeypatch: pytest.Monk
     assert np.abs(sample["mask"] - same["mask"]).mean() < 0.005
     for name in ("front", "back"):
         assert np.abs(sample[name] - same[name])[:, both].mean() < 0.01
-    for name in ("depth", "depth_weight"):
+    for name in ("depth", "depth_weight", "gap", "gap_weight"):
         assert sample[name] == pytest.approx(same[name], abs=1e-3)
     surface = np.abs(np.linalg.norm(sample["points"] * HALF, axis=0) - RADIUS)
     inside = np.linalg.norm(sample["points"] * HALF, axis=0) < RADIUS

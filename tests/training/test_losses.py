@@ -10,7 +10,13 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from pifuhd_blender.training.losses import PerceptualLoss, depth_loss, normal_loss, occupancy_loss
+from pifuhd_blender.training.losses import (
+    PerceptualLoss,
+    depth_loss,
+    gap_loss,
+    normal_loss,
+    occupancy_loss,
+)
 
 
 def _normals(seed: int) -> torch.Tensor:
@@ -85,3 +91,21 @@ def test_perceptual_loss_reads_torchvision_keys(tmp_path: Path) -> None:
     assert second(ours, theirs).item() == pytest.approx(first(ours, theirs).item())
     assert {"features.0.weight", "features.28.weight"} <= set(first.state_dict())
     assert not any(parameter.requires_grad for parameter in first.parameters())
+
+
+def test_gaps_cost_where_they_are_wrong_and_nothing_where_none_are_told() -> None:
+    true = torch.cat([torch.ones(1, 1, 4, 4), torch.full((1, 4, 4, 4), 0.1)], 1)
+    true[:, :, 2:] = 0
+    weight = true[:, :1].repeat(1, 2, 1, 1)
+    weight[:, 0] = 1
+    predicted = torch.where(true[:, :1] > 0, 20.0, -20.0).expand(-1, 5, -1, -1).clone()
+    predicted[:, 1:] = 0.1
+    there, place = gap_loss(predicted, true, weight)
+    assert there.item() == pytest.approx(0, abs=1e-6)
+    assert place.item() == pytest.approx(0, abs=1e-6)  # whatever is said where there is no gap
+    unsure = predicted.clone()
+    unsure[:, 0] = 0
+    unsure[:, 1] += 0.21
+    there, place = gap_loss(unsure, true, weight)
+    assert there.item() == pytest.approx(math.log(2) * 16 / 17)
+    assert place.item() == pytest.approx(0.2 * 8 / 33)  # one of four places, Huber's bend off

@@ -71,9 +71,9 @@ def test_runs_that_go_on_begin_with_what_ships() -> None:
 
 
 def test_levels_that_look_at_heads_learn_heads() -> None:
-    """What a reconstruction asks of the compact coarse level every run of it must have taught."""
+    """What a reconstruction asks of the compact coarse level every run of all of it must have taught."""
     runs = [RunConfig.read(path) for path in sorted(CONFIGS.glob("*.json"))]
-    coarse = [run for run in runs if (run.part, run.model) == ("coarse", "compact")]
+    coarse = [run for run in runs if (run.part, run.model, run.only) == ("coarse", "compact", "")]
     assert len(coarse) >= 4
     assert all(run.close_ups > 0 for run in coarse)
     assert all(run.close_ups == 0 for run in runs if not CONFIGS_OF_MODELS[run.model].head_size)

@@ -158,7 +158,7 @@ def test_the_average_follows_the_weights_and_goes_on_where_it_was(data: Path, tm
     assert torch.allclose(again.average.module.state_dict()[name], expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("only", ["mlp", "filter.depth"])
+@pytest.mark.parametrize("only", ["mlp", "filter.depth", "filter.gaps"])
 def test_a_part_of_the_coarse_level_learns_as_it_works_in_a_reconstruction(
     only: str, data: Path, tmp_path: Path
 ) -> None:

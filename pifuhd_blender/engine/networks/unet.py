@@ -159,12 +159,13 @@ class FilterMaps(NamedTuple):
 
     ``local`` (B, C, h, w) pixel-aligned features; ``context`` (B, K, h/4, w/4) wider ones; ``depth``
     (B, 2, h, w), with a sharp head (B, 2, 2h, 2w), front and back depth in box units (w, positive to the
-    viewer), centred as the box.
+    viewer), centred as the box; with a head for gaps (B, 5, 2h, 2w), see :class:`_GapHead`.
     """
 
     local: Tensor
     context: Tensor
     depth: Tensor
+    gaps: Tensor | None = None
 
 
 class DepthFilter(nn.Module):
@@ -182,6 +183,8 @@ class DepthFilter(nn.Module):
     sharp : int
         Channels of the head that doubles the depth maps' resolution, where they meet the picture, the matte
         and the normals again, so that limbs end where the matte does; 0 leaves it out.
+    gaps : int
+        Channels of the head that says where limbs lie before each other with a gap between; 0 leaves it out.
     """
 
     STEM = 4
@@ -194,6 +197,7 @@ class DepthFilter(nn.Module):
         local: int = 64,
         context: int = 32,
         sharp: int = 0,
+        gaps: int = 0,
     ) -> None:
         super().__init__()
         self.unet = UNet(10, widths, self.STEM, blocks)
@@ -203,6 +207,7 @@ class DepthFilter(nn.Module):
             nn.Conv2d(widths[0], 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 2, 3, padding=1)
         )
         self.sharp = _SharpDepth(widths[0], sharp) if sharp else None
+        self.gaps = _GapHead(widths, gaps) if gaps else None
 
     def forward(self, x: Tensor) -> FilterMaps:
         """Maps of one picture.
@@ -218,7 +223,8 @@ class DepthFilter(nn.Module):
         depth = self.depth(top)
         if self.sharp is not None:
             depth = self.sharp(depth, top, x)
-        return FilterMaps(self.local(top), self.context(maps[self.CONTEXT_LEVEL]), depth)
+        gaps = None if self.gaps is None else self.gaps(maps, depth, x)
+        return FilterMaps(self.local(top), self.context(maps[self.CONTEXT_LEVEL]), depth, gaps)
 
 
 class _SharpDepth(nn.Module):
@@ -246,3 +252,85 @@ class _SharpDepth(nn.Module):
         seen = F.avg_pool2d(x, 2).to(finer.dtype)
         rough = F.interpolate(depth, scale_factor=2, mode="bilinear", align_corners=False)
         return rough + self.change(torch.cat([F.relu(finer), seen], 1))
+
+
+class _Residual(nn.Module):
+    """Two 3x3 convolutions and a shortcut, without norms; begins as the shortcut alone."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        _begin_at_zero(self.conv2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv2(F.relu(self.conv1(F.relu(x))))
+
+
+def _begin_at_zero(layer: nn.Conv2d) -> None:
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(cast("Tensor", layer.bias))
+
+
+class _GapHead(nn.Module):
+    """Where a gap lies behind the first body that a column meets, and where one lies before the last.
+
+    It looks at the filter's maps of three sizes, for that a leg stands behind the other one is nothing that a
+    pixel tells, and meets the picture, the matte and the normals again, where an arm's outline crosses the
+    trunk. It has no norms: the rest of the filter may be trained already, and the head learns alone.
+    """
+
+    WIDTH = 24
+
+    def __init__(self, widths: tuple[int, ...], channels: int) -> None:
+        super().__init__()
+        fine, middle, wide = widths[:3]
+        self.from_fine = nn.Conv2d(fine, channels, 1)
+        self.from_middle = nn.Conv2d(middle, channels, 1)
+        self.from_wide = nn.Conv2d(wide, channels, 1)
+        self.wide = nn.Sequential(_Residual(channels), _Residual(channels), _Residual(channels))
+        self.middle = nn.Sequential(_Residual(channels), _Residual(channels))
+        self.fine = _Residual(channels)
+        self.enlarge = nn.Conv2d(channels, 4 * (channels // 4), 1)
+        last = nn.Conv2d(self.WIDTH, 5, 3, padding=1)
+        _begin_at_zero(last)
+        self.answer = nn.Sequential(
+            nn.Conv2d(channels // 4 + 12, self.WIDTH, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(self.WIDTH, self.WIDTH, 3, padding=1),
+            nn.ReLU(),
+            last,
+        )
+
+    def forward(self, maps: list[Tensor], depth: Tensor, x: Tensor) -> Tensor:
+        """Gaps of one picture.
+
+        Parameters
+        ----------
+        maps : list of Tensor
+            Of the U-Net, finest first: (B, C, h, w), half as high and wide, and half of that.
+        depth : Tensor
+            (B, 2, h, w) or (B, 2, 2h, 2w), front and back w; the gaps' loss does not change them.
+        x : Tensor
+            (B, 10, 4h, 4w), the filter's input.
+
+        Returns
+        -------
+        Tensor
+            (B, 5, 2h, 2w): the log odds that there is a gap; w where the one behind the first body begins and
+            ends; w where the one before the last body does. The begin is the nearer end.
+        """
+        wide = _enlarged(self.wide(self.from_wide(maps[2])))
+        middle = _enlarged(self.middle(wide + self.from_middle(maps[1])))
+        finer = F.pixel_shuffle(self.enlarge(self.fine(middle + self.from_fine(maps[0]))), 2)
+        seen = F.avg_pool2d(x, 2).to(finer.dtype)
+        ends = depth.detach().to(finer.dtype)
+        if ends.shape[-1] < finer.shape[-1]:
+            ends = _enlarged(ends)
+        answer = self.answer(torch.cat([F.relu(finer), seen, ends], 1))
+        return torch.cat([answer[:, :1], answer[:, 1:] + torch.cat([ends, ends], 1)], 1)
+
+
+def _enlarged(x: Tensor) -> Tensor:
+    """Twice as high and wide."""
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The bodies that a column of points meets one behind the other, where limbs cover each other or the trunk.
+
+Seen from the side an arm covers the trunk and a leg the other one. Two depth maps know nothing of the gap
+between them, and an MLP that is unsure of where along the view it lies fills it: at no depth is it more
+likely than not. So a net says where it begins and ends, and each body gets a core and a limit of its own
+(``sure_core.py``): what lies between them stays open. Imports torch only.
+
+Legs that stand apart end at the same outline of the matte. Towards it each closes about its own middle; the
+depth maps of both together close about the middle between them, which would be a wall from one to the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .blur import blurred
+from .networks.area_mean import area_mean
+from .sure_core import ABSENT, Outline, sure_core, thick_enough
+
+__all__ = ["lay_bodies"]
+
+CALM = 0.7  # cells of the net's maps, standard deviation of a blur: its outline is drawn cell by cell
+MOST_JUMP = 0.08  # box units between two cells' gaps: from an arm's to that of the trunk behind it
+RIM = 0.025  # box units inside the outline: nearer, depth maps bend to the middle of all bodies
+FILL = 1.5  # cells, standard deviation, over which what is known of a gap is carried to where it is not
+NEAR = 0.03  # of a blurred gap, where something is known of it
+LIMB_WAY = 0.035  # box units, the most that a limb's thickness is judged by
+LEAST_BODY = 0.02  # box units, between two gaps
+ROUND = 0.02  # box units, standard deviation: over twice as far a gap grows from nothing to all its length
+BRIDGED = 0.016  # box units across: so far depth maps slope from a limb to what is behind it
+
+
+@dataclass(frozen=True)
+class _Gaps:
+    """What is known of gaps, maps (B, 1, H, W), beyond their outlines carried on from within.
+
+    ``odds`` that there is one; the bodies before and behind them, from ``front`` to ``begin`` and from
+    ``end`` to ``back``, and what lies between two of them, from ``inner_front`` to ``inner_back``; ``near``,
+    how much is known; ``steady``, 0 where one gap becomes another at once.
+    """
+
+    odds: Tensor
+    front: Tensor
+    begin: Tensor
+    inner_front: Tensor
+    inner_back: Tensor
+    end: Tensor
+    back: Tensor
+    near: Tensor
+    steady: Tensor
+
+    def enlarged(self, size: int) -> _Gaps:
+        maps = torch.cat(list(vars(self).values()), 1)
+        return _Gaps(*F.interpolate(maps, (size, size), mode="bilinear", align_corners=False).split(1, 1))
+
+
+def lay_bodies(gaps: Tensor, depth: Tensor, outline: Outline, share: float, margin: float) -> Tensor:
+    """Cores and limits of all bodies, from what a net says of the gaps between them.
+
+    Parameters
+    ----------
+    gaps : Tensor
+        (B, 5, h, w): log odds, then w where the gap behind the first body begins and ends, and where the one
+        before the last body does. A begin is the nearer end.
+    depth : Tensor
+        (B, 2, S, S), front and back w, :func:`.sure_core.thick_enough`.
+    outline, share, margin
+        As :func:`.sure_core.sure_core` takes them.
+
+    Returns
+    -------
+    Tensor
+        (B, 9, S, S): middle, core and limit of the first and of the last body, and of one between. Where
+        there is no gap the first two are the same, and the third is absent.
+    """
+    size = depth.shape[-1]
+    found = _carried_on(gaps, depth, outline).enlarged(size)
+    depth = _without_slopes(depth, found)
+    inside, near, beyond = outline.cover >= 0.5, found.near > NEAR, _beyond(depth, found)
+    free = _bridged((found.odds > 0) | ~inside | beyond, size)
+    is_open = free & inside & near & ~beyond & (found.steady > 0.5)
+    grown = (2 * blurred(free.to(depth.dtype), ROUND / 2 * size) - 1).clamp(min=0)
+    shut = 1 - (1 - (1 - grown).square()).sqrt()  # a gap ends in an arc
+
+    limb = outline._replace(way=outline.way.clamp(max=LIMB_WAY))
+    front, back = torch.minimum(found.front, depth[:, :1]), torch.maximum(found.back, depth[:, 1:])
+    front, back = (torch.where(found.odds > 0, *pair) for pair in ((found.front, front), (found.back, back)))
+    first = torch.cat([front, torch.lerp(found.begin, (found.begin + found.inner_front) / 2, shut)], 1)
+    last = torch.cat([torch.lerp(found.end, (found.end + found.inner_back) / 2, shut), back], 1)
+    inner = torch.cat([found.inner_front, found.inner_back], 1)
+    whole = sure_core(depth, outline, share, margin)
+    parts = [
+        torch.where(is_open, sure_core(thick_enough(pair, limb), limb, share, margin), whole)
+        for pair in (first, last)
+    ]
+    between = is_open & (found.inner_front - found.inner_back > LEAST_BODY)
+    absent = torch.tensor([0.0, ABSENT, ABSENT], dtype=depth.dtype, device=depth.device)[:, None, None]
+    parts.append(torch.where(between, sure_core(inner, limb, share, margin), absent))
+    return torch.cat(parts, 1)
+
+
+def _carried_on(gaps: Tensor, depth: Tensor, outline: Outline) -> _Gaps:
+    """Gaps in the net's own cells, as far as the outline of what they part."""
+    height, width = gaps.shape[-2:]
+    way, cover = (area_mean(one, height, width) for one in (outline.way, outline.cover))
+    front, back = area_mean(depth, height, width).split(1, 1)
+    odds, (begin, end, last_begin, last_end) = blurred(gaps[:, :1], CALM), gaps[:, 1:].split(1, 1)
+    steady, last_steady = (_jump(middle) < MOST_JUMP for middle in (begin + end, last_begin + last_end))
+    inner_front, inner_back = torch.where(steady, end, last_end), torch.where(last_steady, last_begin, begin)
+    begin, end = torch.where(steady, begin, last_begin), torch.where(last_steady, last_end, end)
+    either = (steady | last_steady).to(odds.dtype)
+    odds = torch.where(either > 0, odds, odds.clamp(max=-1))
+
+    maps = torch.cat([front, begin, inner_front, inner_back, end, back], 1)
+    there = (odds > 0) & (cover >= 0.5)
+    known = (there & (way > RIM)).to(maps.dtype)
+    near = blurred(known, FILL)
+    carried = blurred(maps * known, FILL) / near.clamp(min=1e-4)
+    rim = (way <= RIM) & (cover > 0) & (near > NEAR)
+    maps = torch.where((known > 0) | (there & ~rim), maps, torch.where(near > NEAR, carried, maps))
+    odds = torch.where(rim, odds.clamp(min=1), odds)
+    return _Gaps(odds, *maps.split(1, 1), near, either)
+
+
+def _without_slopes(depth: Tensor, found: _Gaps) -> Tensor:
+    """Depth maps (B, 2, S, S) that end in no gap: where they slope from a limb to what is behind it."""
+    front, back = depth.split(1, 1)
+    near = (found.near > NEAR) & (found.odds <= 0)
+    front = torch.where(near & (front < found.begin) & (front > found.inner_front), found.inner_front, front)
+    back = torch.where(near & (back > found.end) & (back < found.inner_back), found.inner_back, back)
+    return torch.cat([front, back], 1)
+
+
+def _beyond(depth: Tensor, found: _Gaps) -> Tensor:
+    """Where a gap that is near lies before or behind all that is there, bools (B, 1, S, S)."""
+    front, back = depth.split(1, 1)
+    return (found.near > NEAR) & ((front <= found.inner_front) | (back >= found.inner_back))
+
+
+def _bridged(free: Tensor, size: int) -> Tensor:
+    """Bools (B, 1, S, S) without seams as wide as depth maps slope."""
+    reach = max(1, round(BRIDGED / 2 * size))
+    return -_highest_about(-_highest_about(free.float(), reach), reach) > 0
+
+
+def _jump(twice: Tensor) -> Tensor:
+    """How far the halves of a map differ within the eight cells about each one."""
+    return (_highest_about(twice, 1) + _highest_about(-twice, 1)) / 2
+
+
+def _highest_about(x: Tensor, reach: int) -> Tensor:
+    """The largest value of each (2 reach + 1)^2 pixels."""
+    side = 2 * reach + 1
+    return F.max_pool2d(F.max_pool2d(x, (1, side), 1, (0, reach)), (side, 1), 1, (reach, 0))

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bodies one behind the other: air between them where the net says so, and each of them whole."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from pifuhd_blender.engine.bodies import lay_bodies
+from pifuhd_blender.engine.point_features import core_bounds
+from pifuhd_blender.engine.sure_core import find_outline, sure_core, thick_enough
+
+SIDE, CELLS = 512, 128
+SHARE, MARGIN = 0.8, 0.01
+
+
+def arm_before_trunk() -> tuple[Tensor, Tensor]:
+    """Matte of a trunk, 0.8 wide, and depth maps: an arm, 0.2 wide, is before its middle."""
+    matte = torch.zeros(1, 1, SIDE, SIDE)
+    matte[..., 80:432, 152:360] = 1
+    depth = torch.tensor([0.0, -0.2])[:, None, None].expand(2, SIDE, SIDE).clone()
+    depth[0, :, 232:280] = 0.2
+    return depth[None], matte
+
+
+def legs() -> tuple[Tensor, Tensor]:
+    """Matte of a leg that covers another one, and depth maps that close about the middle between both."""
+    matte = torch.zeros(1, 1, SIDE, SIDE)
+    matte[..., 80:432, 240:272] = 1
+    front = torch.zeros(SIDE)
+    front[240:272] = 0.2 * torch.tensor([0.2, 0.5, 0.8, *[1.0] * 26, 0.8, 0.5, 0.2])
+    return torch.stack([front, -front])[None, :, None].expand(1, 2, SIDE, SIDE), matte
+
+
+def seen(columns: slice, begin: float, end: float) -> Tensor:
+    """What a net says: the same gap of both kinds in some columns of its cells, rows 20 to 108."""
+    gaps = torch.empty(1, 5, CELLS, CELLS)
+    gaps[:, 0] = -6
+    gaps[:, 0, 20:108, columns] = 6
+    gaps[:, 1::2], gaps[:, 2::2] = begin, end
+    return gaps
+
+
+def bounds(gaps: Tensor, depth: Tensor, matte: Tensor, column: int, w: list[float]) -> list[str]:
+    """Of points in the middle row: "in" or "out" whatever the MLP says, or "open" to it."""
+    outline = find_outline(matte)
+    depth = thick_enough(depth, outline)
+    maps = torch.cat([depth, lay_bodies(gaps, depth, outline, SHARE, MARGIN)], 1)
+    points = torch.tensor([[w]])
+    low, high = core_bounds(maps[..., SIDE // 2, column, None].expand(-1, -1, len(w)), points)
+    return [
+        "out" if high <= 0 else "in" if low > 0 else "open" for low, high in zip(low[0], high[0], strict=True)
+    ]
+
+
+def test_without_a_gap_there_is_one_body() -> None:
+    depth, matte = arm_before_trunk()
+    outline = find_outline(matte)
+    gaps = seen(slice(0, 0), 0.1, 0.0)
+    bodies = lay_bodies(gaps, depth, outline, SHARE, MARGIN)
+    whole = sure_core(depth, outline, SHARE, MARGIN)
+    assert torch.equal(bodies[:, :3], whole)
+    assert torch.equal(bodies[:, 3:6], whole)
+    assert (bodies[:, 7:] < 0).all()
+
+
+def test_an_arm_before_a_trunk_is_one_body_and_the_trunk_another() -> None:
+    depth, matte = arm_before_trunk()
+    gaps = seen(slice(58, 70), 0.12, 0.0)
+    assert bounds(gaps, depth, matte, 256, [0.16, 0.06, -0.1, 0.3]) == ["in", "out", "in", "out"]
+    assert bounds(gaps, depth, matte, 320, [0.06, -0.1]) == ["out", "in"]
+    above = [0.16, 0.06, -0.1]
+    gaps[:, 0, 50:80] = -6  # nothing is told of this stretch
+    assert bounds(gaps, depth, matte, 256, above) == ["open", "in", "in"]
+
+
+def test_no_sheet_hangs_where_the_depth_map_slopes_from_the_arm_to_the_trunk() -> None:
+    depth, matte = arm_before_trunk()
+    depth[0, 0, :, 280:288] = torch.linspace(0.18, 0.02, 8)  # as a net draws it
+    gaps = seen(slice(58, 70), 0.12, 0.0)
+    for column in range(256, 296):
+        assert bounds(gaps, depth, matte, column, [0.06]) == ["out"], column
+    none = seen(slice(0, 0), 0.12, 0.0)
+    assert bounds(none, depth, matte, 284, [0.06]) != ["out"]
+
+
+def test_legs_close_each_about_its_own_middle_at_an_outline_that_they_share() -> None:
+    """At the outline the depth maps of both lie between them, and the net is in doubt."""
+    depth, matte = legs()
+    gaps = seen(slice(62, 66), 0.08, -0.08)
+    for column in (241, 244, 256, 268, 270):
+        assert bounds(gaps, depth, matte, column, [0.0]) == ["out"], column
+    middle, core, limit = (
+        maps[0, :, SIDE // 2, 240:272]
+        for maps in lay_bodies(gaps, depth, find_outline(matte), SHARE, MARGIN).unflatten(1, (3, 3)).unbind(2)
+    )
+    assert (middle[0] > 0.1).all()
+    assert (middle[1] < -0.1).all()
+    assert (limit[:2] >= core[:2]).all()
+    assert (core[:2, 2:30] > 0).all()
+
+
+def test_a_gap_that_would_take_all_of_a_limb_leaves_some() -> None:
+    depth, matte = arm_before_trunk()
+    found = bounds(seen(slice(58, 70), 0.25, 0.0), depth, matte, 256, [0.225, 0.06, -0.1])
+    assert found == ["in", "out", "in"]
+
+
+def test_between_two_gaps_is_a_third_body() -> None:
+    depth, matte = arm_before_trunk()
+    gaps = seen(slice(58, 70), 0.12, 0.06)
+    gaps[:, 3], gaps[:, 4] = -0.06, -0.12
+    expected = ["in", "out", "in", "out", "in"]
+    assert bounds(gaps, depth, matte, 256, [0.16, 0.09, 0.0, -0.09, -0.16]) == expected
+
+
+def test_between_gaps_at_different_depths_the_trunk_is_not_slit() -> None:
+    """Where the gap behind an arm becomes that behind the trunk, what lies between their depths is trunk."""
+    depth, matte = arm_before_trunk()
+    gaps = seen(slice(58, 70), 0.12, 0.06)
+    gaps[:, 0, 20:108, 64:90] = 6
+    for first, last in ((1, 2), (3, 4)):
+        gaps[:, first, :, 64:], gaps[:, last, :, 64:] = -0.08, -0.14
+    for column in range(240, 272):
+        assert bounds(gaps, depth, matte, column, [-0.02]) != ["out"], column
+
+
+def test_a_gap_ends_in_an_arc() -> None:
+    depth, matte = legs()
+    gaps = seen(slice(62, 66), 0.08, -0.08)
+    gaps[:, 0, :60] = -6
+    bodies = lay_bodies(gaps, depth, find_outline(matte), SHARE, MARGIN)
+    inner_end = (bodies[0, 0] - bodies[0, 1])[:, 256]  # of the near leg's core, along its middle
+    assert inner_end[230] < 0  # one body with the other leg
+    below = inner_end[241:256]
+    assert below[0] < 0.07
+    assert (below.diff() > -1e-6).all()
+    assert inner_end[280] == pytest.approx(0.09, abs=0.01)

@@ -65,8 +65,8 @@ def lay_bodies(gaps: Tensor, depth: Tensor, outline: Outline, share: float, marg
     Parameters
     ----------
     gaps : Tensor
-        (B, 5, h, w): log odds, then w where the gap behind the first body begins and ends, and where the one
-        before the last body does. A begin is the nearer end.
+        (B, 5, h, w): log odds of a gap, then how far the one behind the first body begins behind the front,
+        and ends before the back, box units; and likewise the one before the last body.
     depth : Tensor
         (B, 2, S, S), front and back w, :func:`.sure_core.thick_enough`.
     outline, share, margin
@@ -109,7 +109,9 @@ def _carried_on(gaps: Tensor, depth: Tensor, outline: Outline) -> _Gaps:
     height, width = gaps.shape[-2:]
     way, cover = (area_mean(one, height, width) for one in (outline.way, outline.cover))
     front, back = area_mean(depth, height, width).split(1, 1)
-    odds, (begin, end, last_begin, last_end) = blurred(gaps[:, :1], CALM), gaps[:, 1:].split(1, 1)
+    odds = blurred(gaps[:, :1], CALM)
+    begin, last_begin = front - gaps[:, 1:2], front - gaps[:, 3:4]
+    end, last_end = back + gaps[:, 2:3], back + gaps[:, 4:]
     steady, last_steady = (_jump(middle) < MOST_JUMP for middle in (begin + end, last_begin + last_end))
     inner_front, inner_back = torch.where(steady, end, last_end), torch.where(last_steady, last_begin, begin)
     begin, end = torch.where(steady, begin, last_begin), torch.where(last_steady, last_end, end)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch.utils.data import IterableDataset
 
 from .augment import imperfect_photo
-from .depth_targets import GAP, GAP_RIM, UNKNOWN_GAP, filled_depth, filled_gaps
+from .depth_targets import GAP, UNKNOWN_GAP, filled_depth, told_gaps
 from .framing import Framing, Image
 from .sample_points import draw_points
 from .shard_file import Shard, find_shards, read_pictures
@@ -286,12 +286,11 @@ def _gap_target(
 ) -> tuple[Image, Image]:
     """Gaps (size, size, 5) in the new framing, and what they count (size, size, 2).
 
-    See :func:`.depth_targets.filled_gaps`. Whether there is a gap counts on the person alone.
+    See :func:`.depth_targets.told_gaps`. Whether there is a gap counts on the person, where it is in it.
     """
-    filled, state = filled_gaps(gaps, depth.shape[-1])
-    covered = np.isfinite(depth).all(0) & (state != UNKNOWN_GAP)
-    place = np.where(state == GAP, 1.0, np.where(state == GAP_RIM, RIM_WEIGHT, 0.0))
-    maps = np.concatenate([np.stack([state == GAP, covered, place], 2).astype(np.float32), filled], 2)
-    warped = framing.warp(maps, size, nearest=True)
-    counts = np.stack([warped[..., 1], warped[..., 2] / framing.scale], 2)
-    return np.concatenate([warped[..., :1], warped[..., 3:] * framing.scale], 2), counts
+    told, state = told_gaps(gaps, depth.shape[-1])
+    covered = np.isfinite(depth).all(0)
+    known = np.stack([state == GAP, covered & (state != UNKNOWN_GAP)], 2).astype(np.float32)
+    warped = framing.warp(np.concatenate([known, told], 2), size, nearest=True)
+    counts = np.stack([warped[..., 1], warped[..., 0] / framing.scale], 2)
+    return np.concatenate([warped[..., :1], warped[..., 2:] * framing.scale], 2), counts

@@ -23,7 +23,7 @@ from .batch_flaws import imperfect_photos
 from .batch_framing import Framings
 from .batch_points import draw_batch_points
 from .dataset import CUT_OFF_SHARE, RIM, RIM_WEIGHT
-from .depth_targets import GAP, GAP_RIM, UNKNOWN_GAP
+from .depth_targets import GAP, UNKNOWN_GAP
 from .people_stream import PeopleStream, read_person
 from .shard_file import ShardError, find_shards
 
@@ -229,11 +229,10 @@ def _gap_target(
     """Gaps (B, 4, D, D) and what is known of each cell, as ``dataset.py`` has them for one sample."""
     state = state[:, None]
     there, covered = state == GAP, (away[:, None] == 0) & (state != UNKNOWN_GAP)
-    place = there + RIM_WEIGHT * (state == GAP_RIM)
-    warped = framings.warp(torch.cat([there, covered, place, gaps], 1), size, nearest=True)
+    warped = framings.warp(torch.cat([there, covered, gaps], 1), size, nearest=True)
     scale = framings.scale[:, None, None, None]
-    counts = torch.cat([warped[:, 1:2], warped[:, 2:3] / scale], 1) * framings.shown(size)
-    return {"gap": torch.cat([warped[:, :1], warped[:, 3:] * scale], 1), "gap_weight": counts}
+    counts = torch.cat([warped[:, 1:2], warped[:, :1] / scale], 1) * framings.shown(size)
+    return {"gap": torch.cat([warped[:, :1], warped[:, 2:] * scale], 1), "gap_weight": counts}
 
 
 def _about_its_own_middle(sample: dict[str, Tensor]) -> dict[str, Tensor]:

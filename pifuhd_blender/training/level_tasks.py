@@ -25,7 +25,7 @@ from .task import Batch, FrozenPart, Report, Task
 __all__ = ["CoarseTask", "FineTask", "LevelsTask", "PointTask", "perturbed", "tilted"]
 
 MOST_TILT = 0.45  # radians, some, that true normals are off to look predicted
-GAP_THERE = 0.1  # of the entropy whether there is a gap, by the box units that its ends are off
+GAP_THERE = 0.1  # of the entropy whether there is a gap, by the box units that limbs are too thick
 DRAWN_FOR_A_CROP = 4  # times as many points as are wanted: so many are there to choose those inside from
 CROP_GRAIN = 8  # pixels, a multiple of every filter's stride
 CROP_MARGIN = 4  # pixels, the widest feature cell of a fine filter
@@ -140,10 +140,10 @@ class PointTask(Task):
             loss = loss + self.config.depth_weight * off
             report |= {"depth": off.detach()}
         if gaps is not None and gaps.requires_grad:
-            true, weight = (F.interpolate(batch[n], gaps.shape[-2:]) for n in ("gap", "gap_weight"))
-            there, place = gap_loss(gaps.float(), true, weight)
-            loss = loss + self.config.gap_weight * (GAP_THERE * there + place)
-            report |= {"gap_there": there.detach(), "gap_place": place.detach()}
+            told = (F.interpolate(batch[n], gaps.shape[-2:]) for n in ("gap", "depth", "gap_weight"))
+            there, thick = gap_loss(gaps.float(), *told)
+            loss = loss + self.config.gap_weight * (GAP_THERE * there + thick)
+            report |= {"gap_there": there.detach(), "gap_thick": thick.detach()}
         return loss, report
 
     def _fine_answer(

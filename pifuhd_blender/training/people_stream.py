@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from .depth_targets import filled_depth, filled_gaps
+from .depth_targets import filled_depth, told_gaps
 from .shard_file import Shard, find_shards, read_pictures, shard_number
 
 __all__ = ["NEAR_POINTS", "UNIFORM_POINTS", "PeopleStream", "read_person"]
@@ -43,7 +43,7 @@ def read_person(path: Path, rng: np.random.Generator) -> dict[str, Tensor]:
     dict
         ``pictures`` (V, S, S, 10) uint8 as :func:`.shard_file.read_pictures`; ``depth`` (V, 2, D, D) float16
         without holes and ``away`` (V, D, D) uint8, rounded up, see :func:`.depth_targets.filled_depth`;
-        ``gaps`` (V, 4, D, D) float16 and ``gap_state`` (V, D, D) uint8 of ``filled_gaps`` there; ``bounds``
+        ``gaps`` (V, 4, D, D) float16 and ``gap_state`` (V, D, D) uint8 of ``told_gaps`` there; ``bounds``
         (V, 2, 2), lowest and highest u and v of the person in the box; ``views`` (V, 16),
         :meth:`.views.View.pack`; ``points`` (n, 3) metres, the first :data:`NEAR_POINTS` about the surface,
         and ``inside`` (n,) uint8.
@@ -55,14 +55,14 @@ def read_person(path: Path, rng: np.random.Generator) -> dict[str, Tensor]:
     """
     shard = Shard.read(path)
     maps = [filled_depth(depth) for depth in shard.depth]
-    gaps = [filled_gaps(each, shard.depth.shape[-1]) for each in shard.gaps]
+    gaps = [told_gaps(each, shard.depth.shape[-1]) for each in shard.gaps]
     near, uniform = ((0, shard.near, NEAR_POINTS), (shard.near, len(shard.points), UNIFORM_POINTS))
     chosen = np.concatenate([rng.integers(*near), rng.integers(*uniform)])
     arrays = {
         "pictures": np.stack(read_pictures(path, range(len(shard.views)))),
         "depth": np.stack([filled.transpose(2, 0, 1) for filled, _ in maps]).astype(np.float16),
         "away": np.stack([np.minimum(np.ceil(away), 255) for _, away in maps]).astype(np.uint8),
-        "gaps": np.stack([filled.transpose(2, 0, 1) for filled, _ in gaps]).astype(np.float16),
+        "gaps": np.stack([told.transpose(2, 0, 1) for told, _ in gaps]).astype(np.float16),
         "gap_state": np.stack([state for _, state in gaps]),
         "bounds": np.stack([_bounds(away) for _, away in maps]).astype(np.float32),
         "views": np.stack([view.pack() for view in shard.views]).astype(np.float32),

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from pifuhd_blender.engine.bodies import lay_bodies
 from pifuhd_blender.engine.point_features import core_bounds
@@ -33,12 +34,23 @@ def legs() -> tuple[Tensor, Tensor]:
     return torch.stack([front, -front])[None, :, None].expand(1, 2, SIDE, SIDE), matte
 
 
-def seen(columns: slice, begin: float, end: float) -> Tensor:
-    """What a net says: the same gap of both kinds in some columns of its cells, rows 20 to 108."""
+def seen(depth: Tensor, columns: slice, *ends: float) -> Tensor:
+    """What a net says: a gap in some columns of its cells, rows 20 to 108.
+
+    ``ends`` are w where it begins and ends, of the first gap and then of the last if that is another.
+    """
     gaps = torch.empty(1, 5, CELLS, CELLS)
     gaps[:, 0] = -6
     gaps[:, 0, 20:108, columns] = 6
-    gaps[:, 1::2], gaps[:, 2::2] = begin, end
+    return told(gaps, depth, slice(None), *ends)
+
+
+def told(gaps: Tensor, depth: Tensor, columns: slice, *ends: float) -> Tensor:
+    """The same gaps, with others' ends in some columns."""
+    front, back = F.avg_pool2d(depth, SIDE // CELLS)[0, :, :, columns]
+    begin, end, last_begin, last_end = ends if len(ends) > 2 else ends * 2
+    thick = torch.stack([front - begin, end - back, front - last_begin, last_end - back])
+    gaps[0, 1:, :, columns] = thick
     return gaps
 
 
@@ -57,7 +69,7 @@ def bounds(gaps: Tensor, depth: Tensor, matte: Tensor, column: int, w: list[floa
 def test_without_a_gap_there_is_one_body() -> None:
     depth, matte = arm_before_trunk()
     outline = find_outline(matte)
-    gaps = seen(slice(0, 0), 0.1, 0.0)
+    gaps = seen(depth, slice(0, 0), 0.1, 0.0)
     bodies = lay_bodies(gaps, depth, outline, SHARE, MARGIN)
     whole = sure_core(depth, outline, SHARE, MARGIN)
     assert torch.equal(bodies[:, :3], whole)
@@ -67,7 +79,7 @@ def test_without_a_gap_there_is_one_body() -> None:
 
 def test_an_arm_before_a_trunk_is_one_body_and_the_trunk_another() -> None:
     depth, matte = arm_before_trunk()
-    gaps = seen(slice(58, 70), 0.12, 0.0)
+    gaps = seen(depth, slice(58, 70), 0.12, 0.0)
     assert bounds(gaps, depth, matte, 256, [0.16, 0.06, -0.1, 0.3]) == ["in", "out", "in", "out"]
     assert bounds(gaps, depth, matte, 320, [0.06, -0.1]) == ["out", "in"]
     above = [0.16, 0.06, -0.1]
@@ -78,17 +90,17 @@ def test_an_arm_before_a_trunk_is_one_body_and_the_trunk_another() -> None:
 def test_no_sheet_hangs_where_the_depth_map_slopes_from_the_arm_to_the_trunk() -> None:
     depth, matte = arm_before_trunk()
     depth[0, 0, :, 280:288] = torch.linspace(0.18, 0.02, 8)  # as a net draws it
-    gaps = seen(slice(58, 70), 0.12, 0.0)
+    gaps = seen(depth, slice(58, 70), 0.12, 0.0)
     for column in range(256, 296):
         assert bounds(gaps, depth, matte, column, [0.06]) == ["out"], column
-    none = seen(slice(0, 0), 0.12, 0.0)
+    none = seen(depth, slice(0, 0), 0.12, 0.0)
     assert bounds(none, depth, matte, 284, [0.06]) != ["out"]
 
 
 def test_legs_close_each_about_its_own_middle_at_an_outline_that_they_share() -> None:
     """At the outline the depth maps of both lie between them, and the net is in doubt."""
     depth, matte = legs()
-    gaps = seen(slice(62, 66), 0.08, -0.08)
+    gaps = seen(depth, slice(62, 66), 0.08, -0.08)
     for column in (241, 244, 256, 268, 270):
         assert bounds(gaps, depth, matte, column, [0.0]) == ["out"], column
     middle, core, limit = (
@@ -103,14 +115,13 @@ def test_legs_close_each_about_its_own_middle_at_an_outline_that_they_share() ->
 
 def test_a_gap_that_would_take_all_of_a_limb_leaves_some() -> None:
     depth, matte = arm_before_trunk()
-    found = bounds(seen(slice(58, 70), 0.25, 0.0), depth, matte, 256, [0.225, 0.06, -0.1])
+    found = bounds(seen(depth, slice(58, 70), 0.25, 0.0), depth, matte, 256, [0.225, 0.06, -0.1])
     assert found == ["in", "out", "in"]
 
 
 def test_between_two_gaps_is_a_third_body() -> None:
     depth, matte = arm_before_trunk()
-    gaps = seen(slice(58, 70), 0.12, 0.06)
-    gaps[:, 3], gaps[:, 4] = -0.06, -0.12
+    gaps = seen(depth, slice(58, 70), 0.12, 0.06, -0.06, -0.12)
     expected = ["in", "out", "in", "out", "in"]
     assert bounds(gaps, depth, matte, 256, [0.16, 0.09, 0.0, -0.09, -0.16]) == expected
 
@@ -118,17 +129,16 @@ def test_between_two_gaps_is_a_third_body() -> None:
 def test_between_gaps_at_different_depths_the_trunk_is_not_slit() -> None:
     """Where the gap behind an arm becomes that behind the trunk, what lies between their depths is trunk."""
     depth, matte = arm_before_trunk()
-    gaps = seen(slice(58, 70), 0.12, 0.06)
+    gaps = seen(depth, slice(58, 70), 0.12, 0.06)
     gaps[:, 0, 20:108, 64:90] = 6
-    for first, last in ((1, 2), (3, 4)):
-        gaps[:, first, :, 64:], gaps[:, last, :, 64:] = -0.08, -0.14
+    gaps = told(gaps, depth, slice(64, None), -0.08, -0.14)
     for column in range(240, 272):
         assert bounds(gaps, depth, matte, column, [-0.02]) != ["out"], column
 
 
 def test_a_gap_ends_in_an_arc() -> None:
     depth, matte = legs()
-    gaps = seen(slice(62, 66), 0.08, -0.08)
+    gaps = seen(depth, slice(62, 66), 0.08, -0.08)
     gaps[:, 0, :60] = -6
     bodies = lay_bodies(gaps, depth, find_outline(matte), SHARE, MARGIN)
     inner_end = (bodies[0, 0] - bodies[0, 1])[:, 256]  # of the near leg's core, along its middle

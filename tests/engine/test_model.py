@@ -233,7 +233,7 @@ def test_a_gap_that_the_filter_sees_is_left_open(*, odds: float, open_: bool) ->
     model = MultiLevelPIFu(GAPPED, ("coarse",)).eval()
     depth = cast("nn.Conv2d", depth_filter(model).depth[2])
     torch.nn.init.zeros_(depth.weight)
-    for layer, biases in ((depth, [0.3, -0.3]), (gap_answer(model), [odds, -0.2, 0.2, -0.2, 0.2])):
+    for layer, biases in ((depth, [0.3, -0.3]), (gap_answer(model), [odds, 0.2, 0.2, 0.2, 0.2])):
         cast("Tensor", layer.bias).data = torch.tensor(biases)
     image, matte = torch.zeros(1, 3, 64, 64), torch.zeros(1, 1, 64, 64)
     matte[..., 12:52, 16:48] = 1

@@ -94,18 +94,19 @@ def test_perceptual_loss_reads_torchvision_keys(tmp_path: Path) -> None:
 
 
 def test_gaps_cost_where_they_are_wrong_and_nothing_where_none_are_told() -> None:
-    true = torch.cat([torch.ones(1, 1, 4, 4), torch.full((1, 4, 4, 4), 0.1)], 1)
+    true = torch.tensor([1.0, 0.2, 0.1, 0.0, -0.3])[None, :, None, None].repeat(1, 1, 4, 4)
     true[:, :, 2:] = 0
+    depth = torch.tensor([0.3, -0.5])[None, :, None, None].expand(1, 2, 4, 4)
     weight = true[:, :1].repeat(1, 2, 1, 1)
     weight[:, 0] = 1
-    predicted = torch.where(true[:, :1] > 0, 20.0, -20.0).expand(-1, 5, -1, -1).clone()
-    predicted[:, 1:] = 0.1
-    there, place = gap_loss(predicted, true, weight)
+    predicted = torch.tensor([20.0, 0.1, 0.6, 0.3, 0.2])[None, :, None, None].repeat(1, 1, 4, 4)
+    predicted[:, 0, 2:] = -20
+    there, thick = gap_loss(predicted, true, depth, weight)
     assert there.item() == pytest.approx(0, abs=1e-6)
-    assert place.item() == pytest.approx(0, abs=1e-6)  # whatever is said where there is no gap
+    assert thick.item() == pytest.approx(0, abs=1e-6)  # whatever is said where there is no gap
     unsure = predicted.clone()
     unsure[:, 0] = 0
     unsure[:, 1] += 0.21
-    there, place = gap_loss(unsure, true, weight)
+    there, thick = gap_loss(unsure, true, depth, weight)
     assert there.item() == pytest.approx(math.log(2) * 16 / 17)
-    assert place.item() == pytest.approx(0.2 * 8 / 33)  # one of four places, Huber's bend off
+    assert thick.item() == pytest.approx(0.2 * 8 / 33)  # one of four places, Huber's bend off

@@ -317,8 +317,8 @@ class _GapHead(nn.Module):
         Returns
         -------
         Tensor
-            (B, 5, 2h, 2w): the log odds that there is a gap; w where the one behind the first body begins and
-            ends; w where the one before the last body does. The begin is the nearer end.
+            (B, 5, 2h, 2w): the log odds that there is a gap; how far the one behind the first body begins
+            behind the front, and ends before the back, box units; and likewise the one before the last body.
         """
         wide = _enlarged(self.wide(self.from_wide(maps[2])))
         middle = _enlarged(self.middle(wide + self.from_middle(maps[1])))
@@ -327,8 +327,7 @@ class _GapHead(nn.Module):
         ends = depth.detach().to(finer.dtype)
         if ends.shape[-1] < finer.shape[-1]:
             ends = _enlarged(ends)
-        answer = self.answer(torch.cat([F.relu(finer), seen, ends], 1))
-        return torch.cat([answer[:, :1], answer[:, 1:] + torch.cat([ends, ends], 1)], 1)
+        return self.answer(torch.cat([F.relu(finer), seen, ends], 1))
 
 
 def _enlarged(x: Tensor) -> Tensor:

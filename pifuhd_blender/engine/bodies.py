@@ -20,17 +20,19 @@ from torch.nn import functional as F
 
 from .blur import blurred
 from .networks.area_mean import area_mean
-from .sure_core import ABSENT, Outline, sure_core, thick_enough
+from .sure_core import ABSENT, FAR, Outline, sure_core, thick_enough
 
 __all__ = ["lay_bodies"]
 
 CALM = 0.7  # cells of the net's maps, standard deviation of a blur: its outline is drawn cell by cell
-MOST_JUMP = 0.08  # box units between two cells' gaps: from an arm's to that of the trunk behind it
-RIM = 0.025  # box units inside the outline: nearer, depth maps bend to the middle of all bodies
+MOST_JUMP = 0.15  # box units between two cells' gaps: from an arm's to that of the trunk behind it
+RIM = 0.035  # box units inside the outline: nearer, depth maps bend to the middle of all bodies
 FILL = 1.5  # cells, standard deviation, over which what is known of a gap is carried to where it is not
 NEAR = 0.03  # of a blurred gap, where something is known of it
 LIMB_WAY = 0.035  # box units, the most that a limb's thickness is judged by
-LEAST_BODY = 0.02  # box units, between two gaps
+LEAST_BODY = 0.02  # box units along the view
+ASIDE = 3  # cells to either side: as wide as depth maps slope from one limb to another
+APART = 0.05  # box units along the view, between limbs that are not grown together
 ROUND = 0.02  # box units, standard deviation: over twice as far a gap grows from nothing to all its length
 BRIDGED = 0.016  # box units across: so far depth maps slope from a limb to what is behind it
 
@@ -41,7 +43,8 @@ class _Gaps:
 
     ``odds`` that there is one; the bodies before and behind them, from ``front`` to ``begin`` and from
     ``end`` to ``back``, and what lies between two of them, from ``inner_front`` to ``inner_back``; ``near``,
-    how much is known; ``steady``, 0 where one gap becomes another at once.
+    how much is known; ``steady``, 0 where one gap becomes another at once; ``rim``, 1 at an outline that the
+    bodies share.
     """
 
     odds: Tensor
@@ -53,6 +56,7 @@ class _Gaps:
     back: Tensor
     near: Tensor
     steady: Tensor
+    rim: Tensor
 
     def enlarged(self, size: int) -> _Gaps:
         maps = torch.cat(list(vars(self).values()), 1)
@@ -83,24 +87,27 @@ def lay_bodies(gaps: Tensor, depth: Tensor, outline: Outline, share: float, marg
     depth = _without_slopes(depth, found)
     inside, near, beyond = outline.cover >= 0.5, found.near > NEAR, _beyond(depth, found)
     free = _bridged((found.odds > 0) | ~inside | beyond, size)
-    is_open = free & inside & near & ~beyond & (found.steady > 0.5)
+    is_open = ((free & near & ~beyond) | (found.rim > 0.5)) & inside & (found.steady > 0.5)
     grown = (2 * blurred(free.to(depth.dtype), ROUND / 2 * size) - 1).clamp(min=0)
     shut = 1 - (1 - (1 - grown).square()).sqrt()  # a gap ends in an arc
 
-    limb = outline._replace(way=outline.way.clamp(max=LIMB_WAY))
+    limb = outline._replace(way=outline.way.clamp(max=LIMB_WAY) * is_open)
     front, back = torch.minimum(found.front, depth[:, :1]), torch.maximum(found.back, depth[:, 1:])
     front, back = (torch.where(found.odds > 0, *pair) for pair in ((found.front, front), (found.back, back)))
     first = torch.cat([front, torch.lerp(found.begin, (found.begin + found.inner_front) / 2, shut)], 1)
     last = torch.cat([torch.lerp(found.end, (found.end + found.inner_back) / 2, shut), back], 1)
     inner = torch.cat([found.inner_front, found.inner_back], 1)
-    whole = sure_core(depth, outline, share, margin)
-    parts = [
-        torch.where(is_open, sure_core(thick_enough(pair, limb), limb, share, margin), whole)
-        for pair in (first, last)
-    ]
     between = is_open & (found.inner_front - found.inner_back > LEAST_BODY)
-    absent = torch.tensor([0.0, ABSENT, ABSENT], dtype=depth.dtype, device=depth.device)[:, None, None]
-    parts.append(torch.where(between, sure_core(inner, limb, share, margin), absent))
+    first, last = thick_enough(first, limb), thick_enough(last, limb)
+    parts: list[Tensor] = []
+    for pair, there in ((first, is_open), (last, is_open), (inner, between)):
+        body = sure_core(pair, limb, share, margin)
+        # Where it is not it stays in its place: between two pixels it must not wander through the gap
+        parts.append(torch.where(there, body, torch.cat([body[:, :1], torch.full_like(pair, ABSENT)], 1)))
+    whole = sure_core(depth, outline, share, margin)
+    before, behind = near & (depth[:, 1:] >= found.inner_back), near & (depth[:, :1] <= found.inner_front)
+    parts[0] = torch.where(is_open | behind, parts[0], whole)
+    parts[1] = torch.where(is_open | (before & ~behind), parts[1], whole)
     return torch.cat(parts, 1)
 
 
@@ -110,29 +117,51 @@ def _carried_on(gaps: Tensor, depth: Tensor, outline: Outline) -> _Gaps:
     way, cover = (area_mean(one, height, width) for one in (outline.way, outline.cover))
     front, back = area_mean(depth, height, width).split(1, 1)
     odds = blurred(gaps[:, :1], CALM)
-    begin, last_begin = front - gaps[:, 1:2], front - gaps[:, 3:4]
-    end, last_end = back + gaps[:, 2:3], back + gaps[:, 4:]
-    steady, last_steady = (_jump(middle) < MOST_JUMP for middle in (begin + end, last_begin + last_end))
+    before, all_behind, all_before, behind = gaps[:, 1:].clamp(min=LEAST_BODY).split(1, 1)
+    begin, end, last_begin, last_end = front - before, back + all_behind, front - all_before, back + behind
+    there = (odds > 0) & (cover >= 0.5)
+    steady, last_steady = (
+        _jump((begin + end) / 2, there) < MOST_JUMP for begin, end in ((begin, end), (last_begin, last_end))
+    )
     inner_front, inner_back = torch.where(steady, end, last_end), torch.where(last_steady, last_begin, begin)
     begin, end = torch.where(steady, begin, last_begin), torch.where(last_steady, last_end, end)
     either = (steady | last_steady).to(odds.dtype)
     odds = torch.where(either > 0, odds, odds.clamp(max=-1))
 
     maps = torch.cat([front, begin, inner_front, inner_back, end, back], 1)
-    there = (odds > 0) & (cover >= 0.5)
+    there = there & (odds > 0)
     known = (there & (way > RIM)).to(maps.dtype)
     near = blurred(known, FILL)
     carried = blurred(maps * known, FILL) / near.clamp(min=1e-4)
-    rim = (way <= RIM) & (cover > 0) & (near > NEAR)
+    alone = ((cover >= 0.5) & (way > RIM) & ~there).to(maps.dtype)
+    rim = (way <= RIM) & (cover > 0) & (near > NEAR) & (near > blurred(alone, FILL))
     maps = torch.where((known > 0) | (there & ~rim), maps, torch.where(near > NEAR, carried, maps))
     odds = torch.where(rim, odds.clamp(min=1), odds)
-    return _Gaps(odds, *maps.split(1, 1), near, either)
+
+    begin, end = _limbs_aside(front, back, cover, way)
+    jumps = (begin - end > APART) & (cover >= 0.5) & ~there
+    between = torch.cat([front, begin, end, begin, end, back], 1)
+    sure = torch.ones_like(odds)
+    maps, odds = torch.where(jumps, between, maps), torch.where(jumps, odds.clamp(min=1), odds)
+    near, either = (torch.where(jumps, sure, each) for each in (near, either))
+    return _Gaps(odds, *maps.split(1, 1), near, either, rim.to(odds.dtype))
+
+
+def _limbs_aside(front: Tensor, back: Tensor, cover: Tensor, way: Tensor) -> tuple[Tensor, Tensor]:
+    """Where a gap would be between a limb that is seen alone on one side and another one on the other side.
+
+    Where one ends that is before the other, depth maps slope from the one to the other: a sheet between them.
+    """
+    alone = (cover >= 0.5) & (way > RIM)
+    return _highest_about(torch.where(alone, back, -FAR), ASIDE), -_highest_about(
+        torch.where(alone, -front, -FAR), ASIDE
+    )
 
 
 def _without_slopes(depth: Tensor, found: _Gaps) -> Tensor:
     """Depth maps (B, 2, S, S) that end in no gap: where they slope from a limb to what is behind it."""
     front, back = depth.split(1, 1)
-    near = (found.near > NEAR) & (found.odds <= 0)
+    near = found.near > NEAR
     front = torch.where(near & (front < found.begin) & (front > found.inner_front), found.inner_front, front)
     back = torch.where(near & (back > found.end) & (back < found.inner_back), found.inner_back, back)
     return torch.cat([front, back], 1)
@@ -150,9 +179,9 @@ def _bridged(free: Tensor, size: int) -> Tensor:
     return -_highest_about(-_highest_about(free.float(), reach), reach) > 0
 
 
-def _jump(twice: Tensor) -> Tensor:
-    """How far the halves of a map differ within the eight cells about each one."""
-    return (_highest_about(twice, 1) + _highest_about(-twice, 1)) / 2
+def _jump(x: Tensor, there: Tensor) -> Tensor:
+    """How far a map's cells about each one, as far as they count, differ; negative where none does."""
+    return _highest_about(torch.where(there, x, -FAR), 1) + _highest_about(torch.where(there, -x, -FAR), 1)
 
 
 def _highest_about(x: Tensor, reach: int) -> Tensor:

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from .blur import blurred
 from .networks.area_mean import area_mean
 
-__all__ = ["ABSENT", "THICKEST", "Outline", "find_outline", "sure_core", "thick_enough"]
+__all__ = ["ABSENT", "FAR", "THICKEST", "Outline", "find_outline", "sure_core", "thick_enough"]
 
 MOST_JUMP = 0.12  # box units between two cells' middles: legs a stride apart leave more
 JUMP_WITHIN = 1 / 64  # box units: these two cells stand as far apart

@@ -115,7 +115,7 @@ def test_legs_close_each_about_its_own_middle_at_an_outline_that_they_share() ->
 
 def test_a_gap_that_would_take_all_of_a_limb_leaves_some() -> None:
     depth, matte = arm_before_trunk()
-    found = bounds(seen(depth, slice(58, 70), 0.25, 0.0), depth, matte, 256, [0.225, 0.06, -0.1])
+    found = bounds(seen(depth, slice(58, 70), 0.25, 0.0), depth, matte, 256, [0.19, 0.06, -0.1])
     assert found == ["in", "out", "in"]
 
 
@@ -147,3 +147,32 @@ def test_a_gap_ends_in_an_arc() -> None:
     assert below[0] < 0.07
     assert (below.diff() > -1e-6).all()
     assert inner_end[280] == pytest.approx(0.09, abs=0.01)
+
+
+def test_a_leg_beside_one_that_is_farther_off_is_another_body() -> None:
+    """No gap is told; front and back slope from the one to the other, the front first."""
+    matte = torch.zeros(1, 1, SIDE, SIDE)
+    matte[..., 80:432, 216:296] = 1
+    front, back = torch.full((SIDE,), 0.2), torch.full((SIDE,), 0.1)
+    front[262:], back[258:] = -0.1, -0.2
+    front[252:262], back[248:258] = torch.linspace(0.2, -0.1, 10), torch.linspace(0.1, -0.2, 10)
+    depth = torch.stack([front, back])[None, :, None].expand(1, 2, SIDE, SIDE)
+    gaps = seen(depth, slice(0, 0), 0.1, -0.1)
+    for column in range(228, 284):
+        assert bounds(gaps, depth, matte, column, [0.0]) == ["out"], column
+    assert bounds(gaps, depth, matte, 232, [0.15, -0.15]) == ["in", "out"]
+    assert bounds(gaps, depth, matte, 280, [0.15, -0.15]) == ["out", "in"]
+
+
+def test_a_belly_is_one_body_however_it_bulges() -> None:
+    """Maps that grow apart and together again are nobody's limbs."""
+    matte = torch.zeros(1, 1, SIDE, SIDE)
+    matte[..., 80:432, 180:330] = 1
+    bulge = 0.05 + 0.25 * torch.sin(torch.linspace(0, torch.pi, 150))
+    front = torch.full((SIDE,), 0.05)
+    front[180:330] = bulge
+    depth = torch.stack([front, -0.5 * front])[None, :, None].expand(1, 2, SIDE, SIDE)
+    gaps = seen(depth, slice(0, 0), 0.0, 0.0)
+    outline = find_outline(matte)
+    bodies = lay_bodies(gaps, depth, outline, SHARE, MARGIN)
+    assert torch.equal(bodies[:, :3], sure_core(depth, outline, SHARE, MARGIN))

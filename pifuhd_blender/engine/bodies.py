@@ -144,7 +144,8 @@ def _carried_on(gaps: Tensor, depth: Tensor, outline: Outline) -> _Gaps:
     sure = torch.ones_like(odds)
     maps, odds = torch.where(jumps, between, maps), torch.where(jumps, odds.clamp(min=1), odds)
     near, either = (torch.where(jumps, sure, each) for each in (near, either))
-    return _Gaps(odds, *maps.split(1, 1), near, either, rim.to(odds.dtype))
+    front, begin, inner_front, inner_back, end, back = maps.split(1, 1)
+    return _Gaps(odds, front, begin, inner_front, inner_back, end, back, near, either, rim.to(odds.dtype))
 
 
 def _limbs_aside(front: Tensor, back: Tensor, cover: Tensor, way: Tensor) -> tuple[Tensor, Tensor]:

@@ -138,7 +138,7 @@ def look_in_stripes(
             maps = maps._replace(gaps=(maps.gaps + other.gaps.flip(3)) / 2)
     counts = [len(place.starts) for place in places]
     return FilterMaps(
-        *(
+        *(  # pyright: ignore[reportArgumentType]  none but the last is ever missing
             None
             if one is None
             else torch.cat(

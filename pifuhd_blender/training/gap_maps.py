@@ -10,7 +10,7 @@ NumPy, embree by way of trimesh.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import trimesh
@@ -83,9 +83,10 @@ def _crossings(subject: Subject, view: View, size: int) -> _Crossings:
     origins = np.stack([u, v, np.full(size * size, AHEAD)], 1)
     ways = np.tile([0.0, 0.0, -1.0], (size * size, 1))
     shown = np.flatnonzero(mesh.ray.intersects_any(origins, ways))
-    face, ray, places = mesh.ray.intersects_id(
+    hits: Any = mesh.ray.intersects_id(  # what comes back depends on the arguments
         origins[shown], ways[shown], multiple_hits=True, return_locations=True, max_hits=MOST_CROSSINGS
     )
+    face, ray, places = hits
     order = np.lexsort((-places[:, 2], ray))
     face, ray, w = face[order], shown[ray[order]], places[order, 2]
     into = mesh.face_normals[face, 2] < 0  # v runs down: in this mirror image outward faces are wound inward

@@ -105,7 +105,9 @@ class Shard:
             if not len(points):
                 raise ValueError("it has no labelled points")  # close-ups had none once, nor this depth
             inside = np.unpackbits(pack["inside"])[: len(points)]
-            gaps = list(pack["gap"]) if "gap" in pack else [None] * len(views)
+            gaps: list[NDArray[np.float16] | None] = [None] * len(views)
+            if "gap" in pack:
+                gaps = list(pack["gap"])
             return cls(path, views, pack["depth"], gaps, points, inside, int(pack["near"]))
 
 

@@ -48,7 +48,7 @@ def seen(depth: Tensor, columns: slice, *ends: float) -> Tensor:
 def told(gaps: Tensor, depth: Tensor, columns: slice, *ends: float) -> Tensor:
     """The same gaps, with others' ends in some columns."""
     front, back = F.avg_pool2d(depth, SIDE // CELLS)[0, :, :, columns]
-    begin, end, last_begin, last_end = ends if len(ends) > 2 else ends * 2
+    (begin, end), (last_begin, last_end) = ends[:2], ends[-2:]
     thick = torch.stack([front - begin, end - back, front - last_begin, last_end - back])
     gaps[0, 1:, :, columns] = thick
     return gaps

@@ -24,6 +24,7 @@ from .sure_core import ABSENT, FAR, Outline, sure_core, thick_enough
 
 __all__ = ["lay_bodies"]
 
+LEAST_ODDS = 0.5  # log odds from where on a gap is cut: a wrong one tears what is whole
 CALM = 0.7  # cells of the net's maps, standard deviation of a blur: its outline is drawn cell by cell
 MOST_JUMP = 0.15  # box units between two cells' gaps: from an arm's to that of the trunk behind it
 RIM = 0.035  # box units inside the outline: nearer, depth maps bend to the middle of all bodies
@@ -32,7 +33,7 @@ NEAR = 0.03  # of a blurred gap, where something is known of it
 LIMB_WAY = 0.035  # box units, the most that a limb's thickness is judged by
 LEAST_BODY = 0.02  # box units along the view
 ASIDE = 3  # cells to either side: as wide as depth maps slope from one limb to another
-APART = 0.05  # box units along the view, between limbs that are not grown together
+APART = 0.1  # box units along the view, between limbs that are not grown together
 ROUND = 0.02  # box units, standard deviation: over twice as far a gap grows from nothing to all its length
 BRIDGED = 0.016  # box units across: so far depth maps slope from a limb to what is behind it
 
@@ -116,7 +117,7 @@ def _carried_on(gaps: Tensor, depth: Tensor, outline: Outline) -> _Gaps:
     height, width = gaps.shape[-2:]
     way, cover = (area_mean(one, height, width) for one in (outline.way, outline.cover))
     front, back = area_mean(depth, height, width).split(1, 1)
-    odds = blurred(gaps[:, :1], CALM)
+    odds = blurred(gaps[:, :1], CALM) - LEAST_ODDS
     before, all_behind, all_before, behind = gaps[:, 1:].clamp(min=LEAST_BODY).split(1, 1)
     begin, end, last_begin, last_end = front - before, back + all_behind, front - all_before, back + behind
     there = (odds > 0) & (cover >= 0.5)

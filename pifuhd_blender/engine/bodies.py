@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from .blur import blurred
 from .networks.area_mean import area_mean
-from .sure_core import ABSENT, FAR, Outline, sure_core, thick_enough
+from .sure_core import ABSENT, FAR, Outline, highest_about, sure_core, thick_enough
 
 __all__ = ["lay_bodies"]
 
@@ -155,7 +155,7 @@ def _limbs_aside(front: Tensor, back: Tensor, cover: Tensor, way: Tensor) -> tup
     Where one ends that is before the other, depth maps slope from the one to the other: a sheet between them.
     """
     alone = (cover >= 0.5) & (way > RIM)
-    return _highest_about(torch.where(alone, back, -FAR), ASIDE), -_highest_about(
+    return highest_about(torch.where(alone, back, -FAR), ASIDE), -highest_about(
         torch.where(alone, -front, -FAR), ASIDE
     )
 
@@ -178,15 +178,9 @@ def _beyond(depth: Tensor, found: _Gaps) -> Tensor:
 def _bridged(free: Tensor, size: int) -> Tensor:
     """Bools (B, 1, S, S) without seams as wide as depth maps slope."""
     reach = max(1, round(BRIDGED / 2 * size))
-    return -_highest_about(-_highest_about(free.float(), reach), reach) > 0
+    return -highest_about(-highest_about(free.float(), reach), reach) > 0
 
 
 def _jump(x: Tensor, there: Tensor) -> Tensor:
     """How far a map's cells about each one, as far as they count, differ; negative where none does."""
-    return _highest_about(torch.where(there, x, -FAR), 1) + _highest_about(torch.where(there, -x, -FAR), 1)
-
-
-def _highest_about(x: Tensor, reach: int) -> Tensor:
-    """The largest value of each (2 reach + 1)^2 pixels."""
-    side = 2 * reach + 1
-    return F.max_pool2d(F.max_pool2d(x, (1, side), 1, (0, reach)), (side, 1), 1, (reach, 0))
+    return highest_about(torch.where(there, x, -FAR), 1) + highest_about(torch.where(there, -x, -FAR), 1)

@@ -18,7 +18,16 @@ from torch.nn import functional as F
 from .blur import blurred
 from .networks.area_mean import area_mean
 
-__all__ = ["ABSENT", "FAR", "THICKEST", "Outline", "find_outline", "sure_core", "thick_enough"]
+__all__ = [
+    "ABSENT",
+    "FAR",
+    "THICKEST",
+    "Outline",
+    "find_outline",
+    "highest_about",
+    "sure_core",
+    "thick_enough",
+]
 
 MOST_JUMP = 0.12  # box units between two cells' middles: legs a stride apart leave more
 JUMP_WITHIN = 1 / 64  # box units: these two cells stand as far apart
@@ -56,7 +65,7 @@ def find_outline(matte: Tensor) -> Outline:
     """The outline of a matte (B, 1, H, W) in [0, 1]. The picture's edge is none."""
     height, width = matte.shape[-2:]
     reach = max(1, round(PINHOLE / 4 * width))
-    closed = -_highest_about(-_highest_about(matte, reach), reach)
+    closed = -highest_about(-highest_about(matte, reach), reach)
     cover = blurred(closed, COVER_BLUR / 2 * width)
     cell = 4 / width  # every second pixel is as good, once smoothed
     outside = (area_mean(cover, height // 2, width // 2) < 0.5).float()
@@ -64,7 +73,7 @@ def find_outline(matte: Tensor) -> Outline:
     for step in range(int(THICKEST / (ROUND * cell)) + 1):
         inward = inward + (1 - outside)
         if step % 2:  # squares and diamonds in turn grow an octagon, as round as is needed
-            outside = _highest_about(outside, 1)
+            outside = highest_about(outside, 1)
         else:
             across, along = F.max_pool2d(outside, (1, 3), 1, (0, 1)), F.max_pool2d(outside, (3, 1), 1, (1, 0))
             outside = torch.maximum(across, along)
@@ -100,7 +109,7 @@ def thick_enough(depth: Tensor, outline: Outline) -> Tensor:
 def _arc(thickness: Tensor, way: Tensor) -> Tensor:
     """How thick a body is towards its outline if it closes in an arc from what it is further inside."""
     pixel = 2 / way.shape[-1]
-    half_width = _highest_about(way, round(ARC_WIDTH / pixel)).clamp(max=ARC_WIDTH)
+    half_width = highest_about(way, round(ARC_WIDTH / pixel)).clamp(max=ARC_WIDTH)
     inner = ((way >= 0.8 * half_width) & (way > 0)).float()
     sigma = ARC_WIDTH / 2 / pixel
     known = blurred(inner, sigma)
@@ -138,8 +147,8 @@ def sure_core(depth: Tensor, outline: Outline, share: float, margin: float) -> T
     thickness = (depth[:, :1] - depth[:, 1:2]).clamp(min=0)
     middle = depth.mean(1, keepdim=True)
     reach = max(1, round(JUMP_WITHIN / 2 * depth.shape[-1]))
-    highest = _highest_about(torch.where(inside, middle, -FAR), reach)
-    lowest = -_highest_about(torch.where(inside, -middle, -FAR), reach)
+    highest = highest_about(torch.where(inside, middle, -FAR), reach)
+    lowest = -highest_about(torch.where(inside, -middle, -FAR), reach)
     steady = highest - lowest < MOST_JUMP
     within = 2 * outline.cover - 1
     rim = (outline.way / RIM_WIDTH).clamp(max=1)
@@ -151,7 +160,7 @@ def sure_core(depth: Tensor, outline: Outline, share: float, margin: float) -> T
     return torch.cat([middle, core, limit], 1)
 
 
-def _highest_about(x: Tensor, reach: int) -> Tensor:
+def highest_about(x: Tensor, reach: int) -> Tensor:
     """The largest value of each (2 reach + 1)^2 pixels."""
     side = 2 * reach + 1
     return F.max_pool2d(F.max_pool2d(x, (1, side), 1, (0, reach)), (side, 1), 1, (reach, 0))

@@ -64,14 +64,15 @@ class _Gaps:
         return _Gaps(*F.interpolate(maps, (size, size), mode="bilinear", align_corners=False).split(1, 1))
 
 
-def lay_bodies(gaps: Tensor, depth: Tensor, outline: Outline, share: float, margin: float) -> Tensor:
+def lay_bodies(gaps: Tensor | None, depth: Tensor, outline: Outline, share: float, margin: float) -> Tensor:
     """Cores and limits of all bodies, from what a net says of the gaps between them.
 
     Parameters
     ----------
-    gaps : Tensor
+    gaps : Tensor, optional
         (B, 5, h, w): log odds of a gap, then how far the one behind the first body begins behind the front,
-        and ends before the back, box units; and likewise the one before the last body.
+        and ends before the back, box units; and likewise the one before the last body. Without them there is
+        one body. They learn what is true, nothing from the bounds that are made of them.
     depth : Tensor
         (B, 2, S, S), front and back w, :func:`.sure_core.thick_enough`.
     outline, share, margin
@@ -80,13 +81,18 @@ def lay_bodies(gaps: Tensor, depth: Tensor, outline: Outline, share: float, marg
     Returns
     -------
     Tensor
-        (B, 9, S, S): middle, core and limit of the first and of the last body, and of one between. Where
-        there is no gap the first two are the same, and the third is absent.
+        (B, 3, S, S), middle, core and limit of the one body, or (B, 9, S, S), of the first and of the last
+        one, and of one between. Where there is no gap the first two are the same, and the third is absent.
     """
+    if gaps is None:
+        return sure_core(depth, outline, share, margin)
     size = depth.shape[-1]
-    found = _carried_on(gaps, depth, outline).enlarged(size)
+    found = _carried_on(gaps.detach().to(depth.dtype), depth, outline).enlarged(size)
     depth = _without_slopes(depth, found)
-    inside, near, beyond = outline.cover >= 0.5, found.near > NEAR, _beyond(depth, found)
+    inside, near = outline.cover >= 0.5, found.near > NEAR
+    # Beyond a gap it lies before or behind all that is there: one of the two bodies is, the other not
+    before, behind = near & (depth[:, 1:] >= found.inner_back), near & (depth[:, :1] <= found.inner_front)
+    beyond = before | behind
     free = _bridged((found.odds > 0) | ~inside | beyond, size)
     is_open = ((free & near & ~beyond) | (found.rim > 0.5)) & inside & (found.steady > 0.5)
     grown = (2 * blurred(free.to(depth.dtype), ROUND / 2 * size) - 1).clamp(min=0)
@@ -106,7 +112,6 @@ def lay_bodies(gaps: Tensor, depth: Tensor, outline: Outline, share: float, marg
         # Where it is not it stays in its place: between two pixels it must not wander through the gap
         parts.append(torch.where(there, body, torch.cat([body[:, :1], torch.full_like(pair, ABSENT)], 1)))
     whole = sure_core(depth, outline, share, margin)
-    before, behind = near & (depth[:, 1:] >= found.inner_back), near & (depth[:, :1] <= found.inner_front)
     parts[0] = torch.where(is_open | behind, parts[0], whole)
     parts[1] = torch.where(is_open | (before & ~behind), parts[1], whole)
     return torch.cat(parts, 1)
@@ -167,12 +172,6 @@ def _without_slopes(depth: Tensor, found: _Gaps) -> Tensor:
     front = torch.where(near & (front < found.begin) & (front > found.inner_front), found.inner_front, front)
     back = torch.where(near & (back > found.end) & (back < found.inner_back), found.inner_back, back)
     return torch.cat([front, back], 1)
-
-
-def _beyond(depth: Tensor, found: _Gaps) -> Tensor:
-    """Where a gap that is near lies before or behind all that is there, bools (B, 1, S, S)."""
-    front, back = depth.split(1, 1)
-    return (found.near > NEAR) & ((front <= found.inner_front) | (back >= found.inner_back))
 
 
 def _bridged(free: Tensor, size: int) -> Tensor:

@@ -33,7 +33,7 @@ from .parted_model import PartedModel
 from .person_part import find_person_part
 from .person_stripes import look_in_stripes
 from .point_features import core_bounds, depth_bound, depth_differences, encode_depth, sample_features
-from .sure_core import find_outline, sure_core, thick_enough
+from .sure_core import find_outline, thick_enough
 
 __all__ = [
     "CONFIGS",
@@ -52,8 +52,8 @@ class CoarseFeatures(NamedTuple):
 
     ``local`` (B, C, h, w); of a U-Net level also ``context`` (B, K, h', w'), smaller and wider, and
     ``depth`` (B, 2, h, w), the front and the back surface's w; out of training as large as the picture, and
-    with a ``depth_core`` behind them three maps of what :func:`.sure_core.sure_core` says, or nine of
-    :func:`.bodies.lay_bodies` if the filter says anything of ``gaps`` (B, 5, 2h, 2w).
+    with a ``depth_core`` behind them what :func:`.bodies.lay_bodies` says. ``gaps`` (B, 5, 2h, 2w) of a
+    filter that has a head for them.
     """
 
     local: Tensor
@@ -177,12 +177,7 @@ class MultiLevelPIFu(PartedModel):
         depth = thick_enough(depth, outline)
         share, margin = self.config.depth_core, self.config.depth_margin
         if share is not None and margin is not None:
-            if maps.gaps is None:
-                bodies = sure_core(depth, outline, share, margin)
-            else:
-                gaps = maps.gaps.detach().float()  # they learn what is true, not what bounds would make of it
-                bodies = lay_bodies(gaps, depth, outline, share, margin)
-            depth = torch.cat([depth, bodies], 1)
+            depth = torch.cat([depth, lay_bodies(maps.gaps, depth, outline, share, margin)], 1)
         return maps._replace(depth=depth)
 
     def depth_maps(self, image: Tensor, matte: Tensor, front: Tensor, back: Tensor) -> Tensor | None:

@@ -85,7 +85,7 @@ class UNetConfig:
     With ``context`` channels it has a second, wider feature map and two depth heads (the coarse level);
     with none it is features only (the fine level). With ``sharp`` channels the depth maps have twice the
     resolution of the features. With ``gaps`` channels a head says where there is a gap between limbs that
-    cover each other, which two depth maps cannot (``gaps.py``).
+    cover each other, which two depth maps cannot (``bodies.py``).
     """
 
     kind: Literal["unet"] = "unet"

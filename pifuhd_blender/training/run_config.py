@@ -78,6 +78,8 @@ class RunConfig:
         Labelled points a picture (coarse and fine).
     close_ups : float
         Share of the samples, in [0, 1], that are heads seen from near by (normals and coarse).
+    depth_weight, gap_weight : float
+        What the losses of the depth maps and of the gaps count beside that of the points (coarse).
     balanced : bool
         Whether points inside and outside weigh the same in all (coarse and fine), as in the paper; see
         :func:`.losses.occupancy_loss`.

@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pifuhd_blender.engine import reconstruct
+from pifuhd_blender.engine.checkpoint import open_weights
 from pifuhd_blender.engine.held_model import COMPACT_WEIGHTS
 from pifuhd_blender.engine.mesh import Mesh, volume
 from pifuhd_blender.engine.rasterise import rasterise
@@ -91,3 +92,12 @@ def test_the_relief_is_as_far_as_was_asked_for(asked: float | None, monkeypatch:
     Reconstructor("compact", "cpu").reconstruct(SAMPLE, settings)
 
     assert strengths == [asked]
+
+
+def test_the_head_for_gaps_has_been_trained() -> None:
+    """A fresh one begins at zero, and the sample picture, from the front, would not tell.
+
+    Legs that are seen from the side would be one again.
+    """
+    last = open_weights(COMPACT_WEIGHTS).state("coarse")["filter.gaps.answer.4.weight"]
+    assert (last.abs().amax((1, 2, 3)) > 0.01).all()

@@ -236,8 +236,7 @@ class _SharpDepth(nn.Module):
         super().__init__()
         self.enlarge = nn.Conv2d(in_channels, 4 * channels, 1)
         last = nn.Conv2d(self.WIDTH, 2, 3, padding=1)
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(cast("Tensor", last.bias))
+        _begin_at_zero(last)
         self.change = nn.Sequential(
             nn.Conv2d(channels + 10, self.WIDTH, 3, padding=1),
             nn.ReLU(),
@@ -250,8 +249,7 @@ class _SharpDepth(nn.Module):
         """(B, 2, h, w), (B, C, h, w) and the filter's input (B, 10, 4 h, 4 w) to (B, 2, 2 h, 2 w)."""
         finer = F.pixel_shuffle(self.enlarge(features), 2)
         seen = F.avg_pool2d(x, 2).to(finer.dtype)
-        rough = F.interpolate(depth, scale_factor=2, mode="bilinear", align_corners=False)
-        return rough + self.change(torch.cat([F.relu(finer), seen], 1))
+        return _enlarged(depth) + self.change(torch.cat([F.relu(finer), seen], 1))
 
 
 class _Residual(nn.Module):
@@ -275,9 +273,9 @@ def _begin_at_zero(layer: nn.Conv2d) -> None:
 class _GapHead(nn.Module):
     """Where a gap lies behind the first body that a column meets, and where one lies before the last.
 
-    It looks at the filter's maps of three sizes, for that a leg stands behind the other one is nothing that a
-    pixel tells, and meets the picture, the matte and the normals again, where an arm's outline crosses the
-    trunk. It has no norms: the rest of the filter may be trained already, and the head learns alone.
+    No pixel tells that a leg stands behind the other one: it looks at the filter's maps of three sizes. Where
+    an arm's outline crosses the trunk the picture does: it meets that, the matte and the normals again. It
+    has no norms: the rest of the filter may be trained already, and the head learns alone.
     """
 
     WIDTH = 24

@@ -9,7 +9,8 @@
 
 A run is a JSON file (see ``pifuhd_blender/training/run_config.py``): the name of one in
 ``pifuhd_blender/training/configs`` or a path. It resumes where it stopped. Files that it names start at the
-folder of runs; ``compact`` names the weights that ship.
+folder of runs; ``compact`` names the weights that ship. ``--together`` lets the normals and a coarse level
+that looks through them share one graphics card.
 
 Exit status: 0 when a command did what it says, 2 when what it was given is no good.
 """
@@ -66,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--close-ups", type=Path, help="folder of shards made with --close-ups")
     run.add_argument("--runs", type=Path, default=ROOT / "runs", help="where runs are kept")
     run.add_argument("--device", default="auto", choices=DEVICES)
+    run.add_argument("--together", action="store_true", help="a step of each run in turn, on one device")
     export = commands.add_parser("export", help="put trained parts into one weights file")
     export.add_argument("--runs", type=Path, default=ROOT / "runs")
     export.add_argument("--model", default="compact", help="name of the model's config")
@@ -176,6 +178,7 @@ def _run(arguments: argparse.Namespace) -> None:
     from pifuhd_blender.training.device_people import DevicePeople
     from pifuhd_blender.training.processes import open_device
     from pifuhd_blender.training.run_config import RunError
+    from pifuhd_blender.training.together import train_together
     from pifuhd_blender.training.trainer import Trainer
 
     runs = _read_runs(arguments.configs, arguments.runs)
@@ -183,19 +186,22 @@ def _run(arguments: argparse.Namespace) -> None:
         raise RunError("A run wants close-ups of heads; name their folder (--close-ups).")
     choose_device(arguments.device)  # says so where there is none such
     device = open_device(arguments.device)
-    people = None
+    people, close_ups = None, arguments.close_ups
+    together: list[Trainer] = []
     for name, config in runs:
         torch.set_num_threads(config.threads)
         trainer = Trainer(
-            config,
-            arguments.runs / name,
-            arguments.data,
-            device,
-            people=people,
-            close_ups=arguments.close_ups,
+            config, arguments.runs / name, arguments.data, device, people=people, close_ups=close_ups
         )
-        people = trainer.subjects if isinstance(trainer.subjects, DevicePeople) else None
-        trainer.run()
+        if isinstance(trainer.subjects, DevicePeople):
+            people = trainer.subjects
+        if isinstance(trainer.close_ups, DevicePeople):
+            close_ups = trainer.close_ups
+        if arguments.together:
+            together.append(trainer)
+        else:
+            trainer.run()
+    train_together(together)
 
 
 def _read_runs(named: list[str], folder: Path) -> list[tuple[str, RunConfig]]:

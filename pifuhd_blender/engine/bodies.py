@@ -25,6 +25,7 @@ from .sure_core import ABSENT, FAR, Outline, highest_about, sure_core, thick_eno
 __all__ = ["lay_bodies"]
 
 LEAST_ODDS = 0.5  # log odds from where on a gap is cut: a wrong one tears what is whole
+SURE_ODDS = 1.5  # log odds that a gap must have somewhere: where it is faint all over it is a doubt
 CALM = 0.7  # cells of the net's maps, standard deviation of a blur: its outline is drawn cell by cell
 MOST_JUMP = 0.15  # box units between two cells' gaps: from an arm's to that of the trunk behind it
 RIM = 0.035  # box units inside the outline: nearer, depth maps bend to the middle of all bodies
@@ -121,37 +122,66 @@ def _carried_on(gaps: Tensor, depth: Tensor, outline: Outline) -> _Gaps:
     """Gaps in the net's own cells, as far as the outline of what they part."""
     height, width = gaps.shape[-2:]
     way, cover = (area_mean(one, height, width) for one in (outline.way, outline.cover))
-    front, back = area_mean(depth, height, width).split(1, 1)
+    depth = area_mean(depth, height, width)
+    odds, maps, steady = _steady_gaps(gaps, depth, cover >= 0.5)
+    there = (odds > 0) & (cover >= 0.5)
+    maps, near, rim = _to_outline(maps, there, way, cover)
+    odds = torch.where(rim, odds.clamp(min=1), odds)
+
+    front, back = depth.split(1, 1)
+    begin, end = _limbs_aside(front, back, cover, way)
+    jumps = (begin - end > APART) & (cover >= 0.5) & ~there
+    between = torch.cat([front, begin, end, begin, end, back], 1)
+    maps, odds = torch.where(jumps, between, maps), torch.where(jumps, odds.clamp(min=1), odds)
+    near, steady = (torch.where(jumps, torch.ones_like(odds), each) for each in (near, steady))
+    front, begin, inner_front, inner_back, end, back = maps.split(1, 1)
+    return _Gaps(odds, front, begin, inner_front, inner_back, end, back, near, steady, rim.to(odds.dtype))
+
+
+def _steady_gaps(gaps: Tensor, depth: Tensor, inside: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Gaps that the net is sure of and that go on from cell to cell.
+
+    Returns
+    -------
+    odds, maps, steady : Tensor
+        As :class:`_Gaps` has them, the ends in its order.
+    """
+    front, back = depth.split(1, 1)
     odds = blurred(gaps[:, :1], CALM) - LEAST_ODDS
+    doubtful = ~_about(odds > SURE_ODDS - LEAST_ODDS, (odds > 0) & inside) & inside
+    odds = torch.where(doubtful, odds.clamp(max=-1), odds)
     before, all_behind, all_before, behind = gaps[:, 1:].clamp(min=LEAST_BODY).split(1, 1)
     begin, end, last_begin, last_end = front - before, back + all_behind, front - all_before, back + behind
-    there = (odds > 0) & (cover >= 0.5)
-    steady, last_steady = (
+    there = (odds > 0) & inside
+    first, last = (
         _jump((begin + end) / 2, there) < MOST_JUMP for begin, end in ((begin, end), (last_begin, last_end))
     )
-    inner_front, inner_back = torch.where(steady, end, last_end), torch.where(last_steady, last_begin, begin)
-    begin, end = torch.where(steady, begin, last_begin), torch.where(last_steady, last_end, end)
-    either = (steady | last_steady).to(odds.dtype)
-    odds = torch.where(either > 0, odds, odds.clamp(max=-1))
+    inner_front, inner_back = torch.where(first, end, last_end), torch.where(last, last_begin, begin)
+    begin, end = torch.where(first, begin, last_begin), torch.where(last, last_end, end)
+    steady = first | last
+    odds = torch.where(steady, odds, odds.clamp(max=-1))
+    return odds, torch.cat([front, begin, inner_front, inner_back, end, back], 1), steady.to(odds.dtype)
 
-    maps = torch.cat([front, begin, inner_front, inner_back, end, back], 1)
-    there = there & (odds > 0)
+
+def _to_outline(maps: Tensor, there: Tensor, way: Tensor, cover: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Ends of gaps (B, 6, H, W) carried on to the outline, how much is known, and where they share it."""
     known = (there & (way > RIM)).to(maps.dtype)
     near = blurred(known, FILL)
     carried = blurred(maps * known, FILL) / near.clamp(min=1e-4)
     alone = ((cover >= 0.5) & (way > RIM) & ~there).to(maps.dtype)
     rim = (way <= RIM) & (cover > 0) & (near > NEAR) & (near > blurred(alone, FILL))
     maps = torch.where((known > 0) | (there & ~rim), maps, torch.where(near > NEAR, carried, maps))
-    odds = torch.where(rim, odds.clamp(min=1), odds)
+    return maps, near, rim
 
-    begin, end = _limbs_aside(front, back, cover, way)
-    jumps = (begin - end > APART) & (cover >= 0.5) & ~there
-    between = torch.cat([front, begin, end, begin, end, back], 1)
-    sure = torch.ones_like(odds)
-    maps, odds = torch.where(jumps, between, maps), torch.where(jumps, odds.clamp(min=1), odds)
-    near, either = (torch.where(jumps, sure, each) for each in (near, either))
-    front, begin, inner_front, inner_back, end, back = maps.split(1, 1)
-    return _Gaps(odds, front, begin, inner_front, inner_back, end, back, near, either, rim.to(odds.dtype))
+
+def _about(seeds: Tensor, where: Tensor) -> Tensor:
+    """The connected regions of ``where`` that hold a seed, bools (B, 1, H, W)."""
+    reached = seeds & where
+    while True:
+        wider = (F.max_pool2d(reached.float(), 3, 1, 1) > 0) & where
+        if torch.equal(wider, reached):
+            return reached
+        reached = wider
 
 
 def _limbs_aside(front: Tensor, back: Tensor, cover: Tensor, way: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Repairs and trims of a mesh: main component, small holes, smoothing, face budget.
+"""Repairs and trims of a mesh: small holes, smoothing, face budget.
 
 Every function takes a mesh and returns another; colours, where there are any, come along.
 
@@ -14,14 +14,12 @@ from collections.abc import Callable
 import fast_simplification
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
-from .mesh import Mesh, face_crosses, is_watertight, open_edges, volume
+from .mesh import Mesh, compact, is_watertight, open_edges, volume
 from .mesh_graph import mean_of_neighbours
 
-__all__ = ["clean", "close_holes", "main_component", "orient_outward", "simplify", "smooth"]
+__all__ = ["clean", "close_holes", "orient_outward", "simplify", "smooth"]
 
 # Taubin, "A signal processing approach to fair surface design" (1995): a shrinking step and a slightly larger
 # growing one; waves longer than the pass band 1 / 0.5 - 1 / 0.53 = 0.113 keep their size.
@@ -32,12 +30,12 @@ steps of the lattice go, what the lattice resolved stays."""
 
 
 def clean(mesh: Mesh, rounds: int, pause: Callable[[], None] = lambda: None) -> Mesh:
-    """Close, smooth and wind outward a fresh surface of one piece, in the frame it comes in.
+    """Close, smooth and wind outward a fresh surface, in the frame it comes in.
 
     Parameters
     ----------
     mesh
-        As :func:`main_component` gives it.
+        As :func:`.pieces.shown_parts` gives it.
     rounds
         Of smoothing; 0 for none.
     pause
@@ -49,26 +47,6 @@ def clean(mesh: Mesh, rounds: int, pause: Callable[[], None] = lambda: None) -> 
         mesh = smooth(mesh, rounds)
         pause()
     return orient_outward(mesh)
-
-
-def main_component(mesh: Mesh) -> tuple[Mesh, float]:
-    """The connected piece with the largest area, without vertices that no face uses, and what it leaves out.
-
-    Returns
-    -------
-    main : Mesh
-    loose : float
-        Share of the surface, by area, that does not hang on it, in [0, 1).
-    """
-    count = len(mesh.vertices)
-    ends = mesh.faces[:, [0, 1]].ravel(), mesh.faces[:, [1, 2]].ravel()
-    links = csr_matrix((np.ones(len(ends[0]), np.bool_), ends), (count, count))
-    pieces, label = connected_components(links, directed=False)
-    face_piece = label[mesh.faces[:, 0]]
-    sizes = np.linalg.norm(face_crosses(mesh.vertices, mesh.faces), axis=1)
-    areas = np.bincount(face_piece, sizes, pieces)
-    main = _compact(mesh, mesh.faces[face_piece == areas.argmax()])
-    return main, float(1 - areas.max() / areas.sum())
 
 
 def orient_outward(mesh: Mesh) -> Mesh:
@@ -186,17 +164,8 @@ def _reduce(mesh: Mesh, budget: int, aggressiveness: float, *, closed: bool) -> 
     key = (ordered[:, 0] * count + ordered[:, 1]) * count + ordered[:, 2]
     # Two faces over the same corners enclose nothing: a fin, so both go
     _, which, times = np.unique(key, return_inverse=True, return_counts=True)
-    clean = _compact(Mesh(points.astype(np.float32), faces), faces[times[which] == 1])
+    clean = compact(Mesh(points.astype(np.float32), faces), faces[times[which] == 1])
     return close_holes(clean) if closed else clean
-
-
-def _compact(mesh: Mesh, faces: NDArray[np.int32]) -> Mesh:
-    """Mesh of some of the faces, without vertices that none of them uses."""
-    used = np.zeros(len(mesh.vertices), np.bool_)
-    used[faces] = True
-    renumbered = np.cumsum(used) - 1
-    colours = None if mesh.colours is None else mesh.colours[used]
-    return Mesh(mesh.vertices[used], renumbered[faces].astype(np.int32), colours)
 
 
 _log = logging.getLogger(__name__)

@@ -21,6 +21,7 @@ from .meshfile import glb_bytes, obj_text, ply_bytes, stl_bytes, to_y_up
 __all__ = [
     "FORMATS",
     "Mesh",
+    "compact",
     "directed_edges",
     "face_crosses",
     "is_watertight",
@@ -51,6 +52,15 @@ class Mesh:
     vertices: NDArray[np.float32]
     faces: NDArray[np.int32]
     colours: NDArray[np.uint8] | None = None
+
+
+def compact(mesh: Mesh, faces: NDArray[np.int32]) -> Mesh:
+    """Mesh of some of the faces, without vertices that none of them uses."""
+    used = np.zeros(len(mesh.vertices), np.bool_)
+    used[faces] = True
+    renumbered = np.cumsum(used) - 1
+    colours = None if mesh.colours is None else mesh.colours[used]
+    return Mesh(mesh.vertices[used], renumbered[faces].astype(np.int32), colours)
 
 
 def face_crosses(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> NDArray[np.floating]:

@@ -46,6 +46,7 @@ from .mesh import Mesh, is_watertight
 from .model import MultiLevelPIFu
 from .model_config import Part
 from .photo import Photo, load_photo
+from .pieces import shown_parts
 from .portrait import crop_person, height_shown
 from .progress import Report, Stages
 from .result import Result
@@ -209,7 +210,7 @@ class _Run:
         del seen
         free_cached_memory(self.effort.device)
         with self._stage("mesh", "Cleaning the mesh"):
-            mesh, loose = cleanup.main_component(Mesh(surface.vertices, surface.faces))
+            mesh, loose = shown_parts(Mesh(surface.vertices, surface.faces), subject.matte_512)
             warnings = [*photo.warnings, *matte.warnings]
             if loose > MOST_LOOSE:
                 warnings.append(LOST_PART)

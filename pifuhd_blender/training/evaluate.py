@@ -19,13 +19,14 @@ from torch.nn import functional as F
 
 from ..engine.camera import Box, Placement, Subject
 from ..engine.carving import NormalMaps, carve
-from ..engine.cleanup import clean, main_component, orient_outward
+from ..engine.cleanup import clean, orient_outward
 from ..engine.close_look import Closer, face_normals, look_at_head, look_closer, looks_closer
 from ..engine.column_query import ColumnQuery
 from ..engine.errors import EngineError
 from ..engine.face_search import find_face
 from ..engine.mesh import Mesh
 from ..engine.model import MultiLevelPIFu
+from ..engine.pieces import shown_parts
 from ..engine.settings import Settings
 from ..engine.surface import extract_surface
 from .dataset import Sample, SubjectSet
@@ -129,7 +130,8 @@ class _Answer:
             surface = extract_surface(asked, resolution, silhouette=mask)
         except EngineError:
             return None
-        mesh = clean(main_component(Mesh(surface.vertices, surface.faces))[0], Settings().smoothing)
+        shown = shown_parts(Mesh(surface.vertices, surface.faces), self._matte)
+        mesh = clean(shown[0], Settings().smoothing)
         return carve(mesh, self._maps, self._matte, self._model.config, relief=relief)
 
 

@@ -43,8 +43,10 @@ def perturbed(normals: Tensor, mask: Tensor) -> Tensor:
 
 
 def tilted(normals: Tensor, mask: Tensor, most: float) -> Tensor:
-    """Normals (B, 3, H, W) tilted smoothly by a random share of ``most`` radians; as :func:`perturbed`."""
-    tilt = torch.randn(len(normals), 3, 8, 8, device=normals.device) * float(torch.rand(()) * most)
+    """Normals (B, 3, H, W) tilted smoothly, at random up to ``most`` radians each; as :func:`perturbed`."""
+    share = torch.rand(len(normals), 1, 1, 1, device=normals.device)
+    tilt = torch.randn(len(normals), 3, 8, 8, device=normals.device) * (share * most)
+    tilt = tilt.to(memory_format=torch.channels_last)  # else torch enlarges slowly, one pixel at a time
     return unit_length(normals + F.interpolate(tilt, size=normals.shape[2:], mode="bilinear")) * mask
 
 
@@ -76,6 +78,10 @@ class PointTask(Task):
         self.model = model
         self.frozen_normals = FrozenPart(model, "normals", runs / config.normals) if predicted else None
 
+    def refresh(self) -> None:
+        if self.frozen_normals is not None:
+            self.frozen_normals.refresh()
+
     def _normals(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """What the levels see for normals; all ways but "none" leave nothing outside the matte.
 
@@ -90,8 +96,8 @@ class PointTask(Task):
         if "predicted" in batch:
             front, back = batch["predicted"].split(3, 1)
         else:
-            self.frozen_normals.refresh()
-            if not self.frozen_normals.available or torch.rand(()) > start + (end - start) * self.progress:
+            share = start + (end - start) * self.progress
+            if not self.frozen_normals.available or (share < 1 and torch.rand(()) > share):
                 return perturbed(batch["front"], inside), perturbed(batch["back"], inside)
             with torch.no_grad():
                 front, back = self.model.normals(batch["image"], batch["matte"])
@@ -209,6 +215,13 @@ class CoarseTask(PointTask):
     def module(self) -> nn.Module:
         return self.model.part("coarse")
 
+    @property
+    def steady(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]  it is read alone
+        """Unless the processor decides: by chance what is looked at, or where there is somebody to see."""
+        frozen, config = self.frozen_normals, self.config
+        predicted = frozen is not None and frozen.available and config.predicted_normals == (1, 1)
+        return not config.only and (frozen is None or (predicted and config.window < 1))
+
     def loss(self, batch: Batch) -> tuple[Tensor, Report]:
         if self.config.window >= 1 or self.config.only:  # which shows itself stripes, as in a reconstruction
             front, back = self._normals(batch)
@@ -235,6 +248,10 @@ class FineTask(PointTask):
     def __init__(self, config: RunConfig, runs: Path, model: MultiLevelPIFu | None = None) -> None:
         super().__init__(config, runs, model)
         self.frozen_coarse = FrozenPart(self.model, "coarse", runs / config.coarse)
+
+    def refresh(self) -> None:
+        super().refresh()
+        self.frozen_coarse.refresh()
 
     @property
     def module(self) -> nn.Module:

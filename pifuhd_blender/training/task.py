@@ -161,10 +161,14 @@ class Task(ABC):
         How many labelled points a sample should have.
     progress
         Share of the run that is done, in [0, 1]; the trainer sets it.
+    steady
+        Whether a loss starts the same kernels for every batch and draws no random numbers on the processor,
+        so that a graphics card may repeat it by itself (``captured_step.py``).
     """
 
     model: MultiLevelPIFu
     points = 0
+    steady = False
 
     def __init__(self, config: RunConfig, runs: Path) -> None:
         self.config, self.runs = config, runs
@@ -184,6 +188,9 @@ class Task(ABC):
         batch
             Samples as :meth:`.dataset.SubjectSet.sample` gives them, stacked.
         """
+
+    def refresh(self) -> None:  # noqa: B027 - a task that looks through no other part has nothing to do
+        """Look for new weights of the parts that it looks through; the trainer asks before every step."""
 
     def to(self, device: torch.device) -> None:
         """Move everything that computes."""

@@ -34,6 +34,8 @@ WIDTH_GRAIN = 32  # pixels, the widest stride of the joint normal net
 class NormalTask(Task):
     """Both normal maps from picture and matte."""
 
+    steady = True
+
     def __init__(self, config: RunConfig, runs: Path) -> None:
         super().__init__(config, runs)
         self.model = MultiLevelPIFu(CONFIGS[config.model], ("normals",))

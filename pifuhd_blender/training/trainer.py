@@ -17,11 +17,11 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, distributed
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from ..engine.held_model import COMPACT_WEIGHTS
 from ..engine.memory import is_out_of_memory
+from .captured_step import CapturedStep
 from .curves import plot_curves
 from .dataset import SampleStream, SubjectSet
 from .device_people import DevicePeople
@@ -30,12 +30,11 @@ from .run_config import RunConfig, RunError, StageConfig
 from .shard_file import ShardError
 from .task import load_weights, read_run_file
 from .tasks import Batch, Report, Task, build_task, read_weights
+from .weights_average import WeightsAverage
 
 __all__ = ["Trainer"]
 
 log = logging.getLogger(__name__)
-
-Weights = tuple[Tensor, ...] | list[Tensor]
 
 SAVE_EVERY = 120.0  # seconds
 LOWEST_RATE = 0.005  # of the highest
@@ -58,8 +57,8 @@ class Trainer:
         What learns; by default the config's part of its model.
     people : DevicePeople, optional
         Those that an earlier run has on the device already; of use to a ``resident`` config alone.
-    close_ups : Path, optional
-        Folder of close-ups, for a config that wants some.
+    close_ups : Path or DevicePeople, optional
+        Folder of close-ups, for a config that wants some; or those that are on the device, likewise.
 
     Raises
     ------
@@ -78,16 +77,17 @@ class Trainer:
         device: torch.device,
         task: Task | None = None,
         people: DevicePeople | None = None,
-        close_ups: Path | None = None,
+        close_ups: Path | DevicePeople | None = None,
     ) -> None:
         torch.manual_seed(config.seed)
         self.config, self.folder, self.device = config, folder, device
         if config.close_ups and close_ups is None:
             raise RunError("The run wants close-ups of heads; name their folder (--close-ups).")
         self.subjects = people if config.resident and people else self._people_in(data)
-        self.close_ups = (
-            self._people_in(close_ups, close_ups=True) if config.close_ups and close_ups else None
-        )
+        self.close_ups = None
+        if config.close_ups and close_ups is not None:
+            there = isinstance(close_ups, DevicePeople)
+            self.close_ups = close_ups if there else self._people_in(close_ups, close_ups=True)
         folder.mkdir(parents=True, exist_ok=True)
         config.write(folder / "run.json")
         located = config.located(folder.parent, COMPACT_WEIGHTS)
@@ -98,7 +98,8 @@ class Trainer:
             start = Path(located.start)
             if fresh := load_weights(module, read_weights(start, config.part), start):
                 log.warning("the run's start has no %s: they begin fresh", ", ".join(fresh))
-        module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  torch's types forget it
+        # Frozen parts too; pyright: torch's types forget it
+        self.task.model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         module.train(not config.only)  # the rest of a part that learns in part is as it will be used
         for name, weight in module.named_parameters():
             weight.requires_grad_(name.startswith(config.only))
@@ -107,13 +108,15 @@ class Trainer:
             raise RunError(
                 f"No weights of the part {config.part} begin with '{config.only}'; correct 'only'."
             )
-        self.average = AveragedModel(module, multi_avg_fn=self._follow, use_buffers=True)
+        self.average = WeightsAverage(module, config.ema)
+        self._rate_now = torch.tensor(config.learning_rate, device=device)  # read there, without a wait
         self.optimiser = torch.optim.AdamW(
             learning,
-            config.learning_rate,
+            self._rate_now,
             betas=(0.9, 0.98),
             weight_decay=config.weight_decay,
             fused=True,
+            capturable=device.type == "cuda",
         )
         asked = config.precision
         self.mixed = asked == "bfloat16" or (asked == "auto" and bfloat16_pays(device))
@@ -124,7 +127,12 @@ class Trainer:
         together = distributed.is_initialized()
         self.processes = distributed.get_world_size() if together else 1
         self.rank = distributed.get_rank() if together else 0
+        self._captured: CapturedStep | None = None
+        self._stage, self._batches = -1, iter(())
         self._resume()
+        self._saved = time.monotonic()
+        if not self.samples:
+            self.save()  # a run beside this one may look through its weights from the first step on
 
     def _people_in(self, folder: Path, *, close_ups: bool = False) -> SubjectSet | DevicePeople:
         config = self.config
@@ -137,16 +145,6 @@ class Trainer:
         if not len(subjects):
             raise ShardError(f"There are no people in {folder}; make some with train.py data.")
         return subjects
-
-    def _follow(self, averages: Weights, current: Weights, steps: Tensor | int) -> None:
-        """Moving average whose memory grows with the run, so that its first steps don't linger.
-
-        ``steps`` is a copy on the device of what the average counts here: reading it would wait for that.
-        """
-        counted = int(self.average.n_averaged)
-        keep = min(self.config.ema, (1 + counted) / (10 + counted))
-        if averages[0].is_floating_point():  # the others are norms' counts of batches, which nothing reads
-            get_ema_multi_avg_fn(keep)(averages, current, steps)
 
     def _resume(self) -> None:
         path = self.folder / "checkpoint.pt"
@@ -161,6 +159,8 @@ class Trainer:
             if is_out_of_memory(error):
                 raise
             raise RunError(f"{path} is of another model; name another folder of runs.") from error
+        for group in self.optimiser.param_groups:
+            group["lr"] = self._rate_now
         self.samples, self.elapsed = state["samples"], state["elapsed"]
         log.info("resumed after %d samples, %.1f minutes", self.samples, self.elapsed / 60)
 
@@ -168,6 +168,7 @@ class Trainer:
         """Write checkpoint and averaged weights, each complete or not at all; the first process does."""
         if self.rank:
             return
+        self._wait()
         weights = {key: value.cpu() for key, value in self.average.module.state_dict().items()}
         parts = (self.task.module.state_dict(), self.average.state_dict(), self.optimiser.state_dict())
         state = dict(zip(STATE, (*parts, self.samples, self.elapsed), strict=True))
@@ -179,6 +180,7 @@ class Trainer:
             torch.save(content, partial)
             partial.replace(self.folder / name)
         plot_curves(self.folder / "curves.csv", self.folder / "curves.png")
+        self._saved = time.monotonic()
 
     @property
     def progress(self) -> float:
@@ -221,16 +223,19 @@ class Trainer:
             for chosen in torch.randperm(drawn, device=self.device).split(stage.batch):
                 yield {name: value[chosen] for name, value in samples.items()}
 
+    def _tick(self) -> None:
+        """Let the run's clock go on."""
+        now = time.monotonic()
+        self.elapsed += now - self._ticked
+        self._ticked = now
+
     def _share_gradients(self) -> None:
-        """Let the run's clock go on; take the mean of all processes' gradients, norms' statistics and clocks.
+        """Take the mean of all processes' gradients, norms' statistics and clocks.
 
         One clock for all, so that they agree on rate, stage and end. Not DistributedDataParallel, which
         wants one module's forward: a task runs several parts. A batch norm in training still looks at its own
         process's samples alone (torch shares those on GPUs only); what it keeps for later is shared.
         """
-        now = time.monotonic()
-        self.elapsed += now - self._ticked
-        self._ticked = now
         if self.processes == 1:
             return
         tensors = [p.grad for p in self.task.module.parameters() if p.grad is not None]
@@ -245,48 +250,66 @@ class Trainer:
             tensor.copy_(part.view_as(tensor))
 
     def _step(self, batch: Batch) -> Report:
-        for group in self.optimiser.param_groups:
-            group["lr"] = self._rate()
+        self._tick()
+        self._wait()
+        self._rate_now.fill_(self._rate())
         self.task.progress = self.progress
-        batch = {
+        self.task.refresh()
+        if self.device.type == "cuda" and self.processes == 1 and self.task.steady:
+            self._captured = self._captured or CapturedStep(self._learn_from, self.average.follow)
+            report = self._captured(batch)
+        else:
+            report = self._learn_from(self._brought(batch))
+            self.average.follow()
+        self.samples += len(batch["image"]) * self.processes
+        return report
+
+    def _wait(self) -> None:
+        if self._captured is not None:
+            self._captured.wait()
+
+    def _brought(self, batch: Batch) -> Batch:
+        return {
             name: value.to(self.device, non_blocking=True, memory_format=torch.channels_last)
             if value.dim() == 4
             else value.to(self.device, non_blocking=True)
             for name, value in batch.items()
         }
+
+    def _learn_from(self, batch: Batch) -> Report:
+        """Loss, gradients and the weights' step: what a card can repeat by itself."""
+        self.optimiser.zero_grad()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
             loss, report = self.task.loss(batch)
-        self.optimiser.zero_grad()
         loss.backward()
         self._share_gradients()
         torch.nn.utils.clip_grad_norm_(self.task.module.parameters(), self.config.clip)
         self.optimiser.step()
-        self.average.update_parameters(self.task.module)
-        self.samples += len(batch["image"]) * self.processes
         return report
 
     def run(self) -> None:
         """Train to the end of the budget, whatever was done before counted in."""
-        if not self.samples:
-            self.save()  # a run beside this one may look through its weights from the first step on
-        saved = self.start_clock()
-        stage, batches = -1, iter(())
+        self.start_clock()
         while self.progress < 1:
-            if self.config.stage_at(self.progress) != stage:
-                stage = self.config.stage_at(self.progress)
-                precision = "mixed precision" if self.mixed else "float32"
-                log.info("stage %d, %s: %s", stage, precision, self.config.stages[stage])
-                batches = self.batches(stage)
-            self.learn(next(batches))
-            if time.monotonic() - saved > SAVE_EVERY:
-                self.save()
-                saved = time.monotonic()
+            self.advance()
         self.save()
 
-    def start_clock(self) -> float:
-        """Count time from now on: what passed since the last step was not this run's. The clock's seconds."""
+    def advance(self) -> None:
+        """Take the next step of the stage that the run is in, and save what was learnt now and then."""
+        number = self.config.stage_at(self.progress)
+        if number != self._stage:
+            precision = "mixed precision" if self.mixed else "float32"
+            log.info("stage %d, %s: %s", number, precision, self.config.stages[number])
+            self._stage, self._batches = number, self.batches(number)
+            self._wait()
+            self._captured = None  # its batches have another shape
+        self.learn(next(self._batches))
+        if time.monotonic() - self._saved > SAVE_EVERY:
+            self.save()
+
+    def start_clock(self) -> None:
+        """Count time from now on: what passed since the last step was not this run's."""
         self._ticked = time.monotonic()
-        return self._ticked
 
     def learn(self, batch: Batch) -> None:
         """Take one step, and draw its figures into the curves when it is time."""
@@ -297,6 +320,7 @@ class Trainer:
             self._log()
 
     def _log(self) -> None:
+        self._wait()
         means = {name: float(torch.stack(values).mean()) for name, values in self._reports.items()}
         self._reports.clear()
         row = {

@@ -176,3 +176,12 @@ def test_a_belly_is_one_body_however_it_bulges() -> None:
     outline = find_outline(matte)
     bodies = lay_bodies(gaps, depth, outline, SHARE, MARGIN)
     assert torch.equal(bodies[:, :3], sure_core(depth, outline, SHARE, MARGIN))
+
+
+@pytest.mark.parametrize(("sure", "opened"), [(1.8, True), (1.2, False)])
+def test_a_gap_that_is_faint_all_over_is_a_doubt(sure: float, *, opened: bool) -> None:
+    depth, matte = arm_before_trunk()
+    gaps = seen(depth, slice(58, 70), 0.1, 0.0)
+    gaps[:, 0, 20:108, 58:70] = 0.9  # cut where the same gap is surer elsewhere
+    gaps[:, 0, 90:104, 58:70] = sure
+    assert (bounds(gaps, depth, matte, SIDE // 2, [0.05]) == ["out"]) == opened

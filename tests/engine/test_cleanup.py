@@ -7,14 +7,9 @@ import numpy as np
 import pytest
 import trimesh
 
-from pifuhd_blender.engine.cleanup import (
-    close_holes,
-    main_component,
-    orient_outward,
-    simplify,
-    smooth,
-)
+from pifuhd_blender.engine.cleanup import close_holes, orient_outward, simplify, smooth
 from pifuhd_blender.engine.mesh import Mesh, is_watertight, vertex_normals, volume
+from pifuhd_blender.engine.pieces import main_component
 from pifuhd_blender.engine.surface import extract_surface
 from tests import body_field
 from tests.dense_field import FLIP, body_occupancy
@@ -28,23 +23,6 @@ def as_mesh(shape: trimesh.Trimesh) -> Mesh:
 def body(resolution: int = 128, softness: float = 0.01) -> Mesh:
     surface = extract_surface(body_occupancy(softness), resolution)
     return main_component(Mesh(surface.vertices, surface.faces))[0]
-
-
-def test_largest_piece_by_area_is_kept_not_the_one_with_most_faces() -> None:
-    large = trimesh.creation.icosphere(2, radius=2.0)
-    small = trimesh.creation.icosphere(4, radius=0.3)
-    vertices = np.concatenate([small.vertices, large.vertices, [[9, 9, 9]]]).astype(np.float32)
-    faces = np.concatenate([small.faces, large.faces + len(small.vertices)]).astype(np.int32)
-    both = Mesh(vertices, faces, np.full(vertices.shape, 7, np.uint8))
-
-    kept, loose = main_component(both)
-
-    assert loose == pytest.approx(0.3**2 / (0.3**2 + 2.0**2), rel=0.05)
-    assert main_component(kept)[1] == 0
-    assert len(kept.faces) == len(large.faces)
-    assert kept.colours is not None
-    assert len(kept.vertices) == len(large.vertices) == len(kept.colours)
-    np.testing.assert_array_equal(kept.vertices, large.vertices.astype(np.float32))
 
 
 def test_a_mesh_turned_inside_out_is_turned_back() -> None:

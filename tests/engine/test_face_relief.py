@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pifuhd_blender.engine.cleanup import clean, main_component
+from pifuhd_blender.engine.cleanup import clean
 from pifuhd_blender.engine.errors import Cancelled
 from pifuhd_blender.engine.face_relief import FaceNormals, carve_face
 from pifuhd_blender.engine.mesh import Mesh, is_watertight
 from pifuhd_blender.engine.mesh_graph import usual_edge
+from pifuhd_blender.engine.pieces import main_component
 from pifuhd_blender.engine.surface import extract_surface
 
 Floats = NDArray[np.floating]

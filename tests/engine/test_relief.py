@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pifuhd_blender.engine.cleanup import clean, main_component
+from pifuhd_blender.engine.cleanup import clean
 from pifuhd_blender.engine.errors import Cancelled
 from pifuhd_blender.engine.mesh import Mesh, is_watertight, vertex_normals
+from pifuhd_blender.engine.pieces import main_component
 from pifuhd_blender.engine.relief import add_relief
 from pifuhd_blender.engine.surface import extract_surface
 from tests.body_field import occupancy, signed_distance

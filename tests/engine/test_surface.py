@@ -16,10 +16,10 @@ import trimesh
 from scipy.ndimage import label
 from scipy.spatial import KDTree
 
-from pifuhd_blender.engine.cleanup import main_component
 from pifuhd_blender.engine.errors import Cancelled, EngineError
 from pifuhd_blender.engine.lattice import INSIDE, SIDE, UNKNOWN
 from pifuhd_blender.engine.mesh import Mesh, is_watertight, volume
+from pifuhd_blender.engine.pieces import main_component
 from pifuhd_blender.engine.surface import (
     Occupancy,
     _find_lattice,

@@ -173,8 +173,8 @@ class ShardWriter:
         arrays |= {"view": np.stack(views), "depth": np.stack(depths).astype(np.float16)}
         if not self.close_ups:
             size = self.rasteriser.depth_size
-            gaps = [gap_maps(subject, View.unpack(view), size) for view in views]
-            arrays["gap"] = np.stack(gaps).astype(np.float16)
+            gaps = gap_maps(subject, [View.unpack(view) for view in views], size)
+            arrays["gap"] = gaps.astype(np.float16)
         return arrays
 
     def _draw_lighting(self, view: View, key: Points, rng: np.random.Generator) -> Lighting:

@@ -28,6 +28,8 @@ LEAST_ODDS = 0.5  # log odds from where on a gap is cut: a wrong one tears what 
 SURE_ODDS = 1.5  # log odds that a gap must have somewhere: where it is faint all over it is a doubt
 CALM = 0.7  # cells of the net's maps, standard deviation of a blur: its outline is drawn cell by cell
 MOST_JUMP = 0.15  # box units between two cells' gaps: from an arm's to that of the trunk behind it
+STEEP = 0.08  # box units between two cells' depths: from one limb to another, where neither is
+LITTLE = 0.02  # of a cell's say, of one where depths are steep: where all are, they count
 RIM = 0.035  # box units inside the outline: nearer, depth maps bend to the middle of all bodies
 FILL = 1.5  # cells, standard deviation, over which what is known of a gap is carried to where it is not
 NEAR = 0.03  # of a blurred gap, where something is known of it
@@ -95,7 +97,9 @@ def lay_bodies(gaps: Tensor | None, depth: Tensor, outline: Outline, share: floa
     before, behind = near & (depth[:, 1:] >= found.inner_back), near & (depth[:, :1] <= found.inner_front)
     beyond = before | behind
     free = _bridged((found.odds > 0) | ~inside | beyond, size)
-    is_open = ((free & near & ~beyond) | (found.rim > 0.5)) & inside & (found.steady > 0.5)
+    middle = depth.mean(1, keepdim=True)
+    shared = (found.rim > 0.5) & (middle < found.begin) & (middle > found.end)
+    is_open = ((free & near & ~beyond) | shared) & inside & (found.steady > 0.5)
     grown = (2 * blurred(free.to(depth.dtype), ROUND / 2 * size) - 1).clamp(min=0)
     shut = 1 - (1 - (1 - grown).square()).sqrt()  # a gap ends in an arc
 
@@ -125,7 +129,8 @@ def _carried_on(gaps: Tensor, depth: Tensor, outline: Outline) -> _Gaps:
     depth = area_mean(depth, height, width)
     odds, maps, steady = _steady_gaps(gaps, depth, cover >= 0.5)
     there = (odds > 0) & (cover >= 0.5)
-    maps, near, rim = _to_outline(maps, there, way, cover)
+    steep = torch.maximum(*(_jump(side, cover >= 0.5) for side in depth.split(1, 1))) > STEEP
+    maps, near, rim = _to_outline(maps, there, steep, way, cover)
     odds = torch.where(rim, odds.clamp(min=1), odds)
 
     front, back = depth.split(1, 1)
@@ -163,14 +168,17 @@ def _steady_gaps(gaps: Tensor, depth: Tensor, inside: Tensor) -> tuple[Tensor, T
     return odds, torch.cat([front, begin, inner_front, inner_back, end, back], 1), steady.to(odds.dtype)
 
 
-def _to_outline(maps: Tensor, there: Tensor, way: Tensor, cover: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _to_outline(
+    maps: Tensor, there: Tensor, steep: Tensor, way: Tensor, cover: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """Ends of gaps (B, 6, H, W) carried on to the outline, how much is known, and where they share it."""
     known = (there & (way > RIM)).to(maps.dtype)
     near = blurred(known, FILL)
-    carried = blurred(maps * known, FILL) / near.clamp(min=1e-4)
+    trusted = known * torch.where(steep, LITTLE, 1.0)
+    carried = blurred(maps * trusted, FILL) / blurred(trusted, FILL).clamp(min=1e-4)
     alone = ((cover >= 0.5) & (way > RIM) & ~there).to(maps.dtype)
     rim = (way <= RIM) & (cover > 0) & (near > NEAR) & (near > blurred(alone, FILL))
-    maps = torch.where((known > 0) | (there & ~rim), maps, torch.where(near > NEAR, carried, maps))
+    maps = torch.where(((known > 0) | (there & ~rim)) & ~steep, maps, torch.where(near > NEAR, carried, maps))
     return maps, near, rim
 
 

@@ -238,6 +238,7 @@ class Trainer:
         """
         if self.processes == 1:
             return
+        self._tick()  # between two steps all clocks are the same
         tensors = [p.grad for p in self.task.module.parameters() if p.grad is not None]
         tensors += [b for b in self.task.module.buffers() if b.is_floating_point()]
         clock = torch.tensor([self.elapsed], dtype=torch.float32, device=self.device)
@@ -250,7 +251,6 @@ class Trainer:
             tensor.copy_(part.view_as(tensor))
 
     def _step(self, batch: Batch) -> Report:
-        self._tick()
         self._wait()
         self._rate_now.fill_(self._rate())
         self.task.progress = self.progress
@@ -261,6 +261,8 @@ class Trainer:
         else:
             report = self._learn_from(self._brought(batch))
             self.average.follow()
+        if self.processes == 1:
+            self._tick()
         self.samples += len(batch["image"]) * self.processes
         return report
 

@@ -24,15 +24,14 @@ from .sure_core import ABSENT, FAR, Outline, highest_about, sure_core, thick_eno
 
 __all__ = ["lay_bodies"]
 
-LEAST_ODDS = 0.5  # log odds from where on a gap is cut: a wrong one tears what is whole
-SURE_ODDS = 1.5  # log odds that a gap must have somewhere: where it is faint all over it is a doubt
+SURE_ODDS = 1.5  # log odds that a gap must have somewhere: faint ones alone tear what is whole
 CALM = 0.7  # cells of the net's maps, standard deviation of a blur: its outline is drawn cell by cell
 MOST_JUMP = 0.15  # box units between two cells' gaps: from an arm's to that of the trunk behind it
-STEEP = 0.08  # box units between two cells' depths: from one limb to another, where neither is
-LITTLE = 0.02  # of a cell's say, of one where depths are steep: where all are, they count
-RIM = 0.035  # box units inside the outline: nearer, depth maps bend to the middle of all bodies
-FILL = 1.5  # cells, standard deviation, over which what is known of a gap is carried to where it is not
-NEAR = 0.03  # of a blurred gap, where something is known of it
+STEEP = 0.06  # box units between two cells' depths: from one limb to another, where neither is
+LITTLE = 0.005  # of a cell's say, of one where depths are steep: where all are, they count
+RIM = 0.028  # box units inside the outline: nearer, depth maps bend to the middle of all bodies
+FILL = 2.5  # cells, standard deviation, over which what is known of a gap is carried to where it is not
+NEAR = 0.015  # of a blurred gap, where something is known of it
 LIMB_WAY = 0.035  # box units, the most that a limb's thickness is judged by
 LEAST_BODY = 0.02  # box units along the view
 ASIDE = 3  # cells to either side: as wide as depth maps slope from one limb to another
@@ -152,8 +151,8 @@ def _steady_gaps(gaps: Tensor, depth: Tensor, inside: Tensor) -> tuple[Tensor, T
         As :class:`_Gaps` has them, the ends in its order.
     """
     front, back = depth.split(1, 1)
-    odds = blurred(gaps[:, :1], CALM) - LEAST_ODDS
-    doubtful = ~_about(odds > SURE_ODDS - LEAST_ODDS, (odds > 0) & inside) & inside
+    odds = blurred(gaps[:, :1], CALM)
+    doubtful = ~_about(odds > SURE_ODDS, (odds > 0) & inside) & inside
     odds = torch.where(doubtful, odds.clamp(max=-1), odds)
     before, all_behind, all_before, behind = gaps[:, 1:].clamp(min=LEAST_BODY).split(1, 1)
     begin, end, last_begin, last_end = front - before, back + all_behind, front - all_before, back + behind
@@ -171,11 +170,14 @@ def _steady_gaps(gaps: Tensor, depth: Tensor, inside: Tensor) -> tuple[Tensor, T
 def _to_outline(
     maps: Tensor, there: Tensor, steep: Tensor, way: Tensor, cover: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Ends of gaps (B, 6, H, W) carried on to the outline, how much is known, and where they share it."""
+    """Ends of gaps (B, 6, H, W) carried on to the outline, how much is known, and where they share it.
+
+    What they are where depth maps go from one limb to another, ``steep``, comes from beside that, too.
+    """
     known = (there & (way > RIM)).to(maps.dtype)
     near = blurred(known, FILL)
     trusted = known * torch.where(steep, LITTLE, 1.0)
-    carried = blurred(maps * trusted, FILL) / blurred(trusted, FILL).clamp(min=1e-4)
+    carried = blurred(maps * trusted, FILL) / blurred(trusted, FILL).clamp(min=1e-3 * LITTLE)
     alone = ((cover >= 0.5) & (way > RIM) & ~there).to(maps.dtype)
     rim = (way <= RIM) & (cover > 0) & (near > NEAR) & (near > blurred(alone, FILL))
     maps = torch.where(((known > 0) | (there & ~rim)) & ~steep, maps, torch.where(near > NEAR, carried, maps))

@@ -185,3 +185,34 @@ def test_a_gap_that_is_faint_all_over_is_a_doubt(sure: float, *, opened: bool) -
     gaps[:, 0, 20:108, 58:70] = 0.9  # cut where the same gap is surer elsewhere
     gaps[:, 0, 90:104, 58:70] = sure
     assert (bounds(gaps, depth, matte, SIDE // 2, [0.05]) == ["out"]) == opened
+
+
+def legs_apart(alone: slice, slope: slice) -> tuple[Tensor, Tensor, Tensor]:
+    """Matte, depth maps and gaps of a leg and another one behind it, which is seen beyond ``slope`` alone.
+
+    Both are 0.1 thick and 0.2 apart; over ``slope`` the back map goes from the one's to the other's.
+    """
+    matte = torch.zeros(1, 1, SIDE, SIDE)
+    matte[..., 80:432, alone.start : 306] = 1
+    back = torch.full((SIDE,), -0.2)
+    back[: slope.start] = 0.1
+    back[slope] = torch.linspace(0.1, -0.2, slope.stop - slope.start)
+    depth = torch.stack([torch.full((SIDE,), 0.2), back])[None, :, None].expand(1, 2, SIDE, SIDE)
+    gaps = torch.full((1, 5, CELLS, CELLS), 0.1)
+    gaps[:, 0] = -6
+    gaps[:, 0, 20:108, 56:76] = 6
+    return depth, matte, gaps
+
+
+def test_the_leg_behind_hangs_no_fin_into_the_gap_where_its_depth_map_slopes() -> None:
+    depth, matte, gaps = legs_apart(slice(200, 224), slice(224, 240))
+    first, between = bounds(gaps, depth, matte, 233, [0.15, 0.0])
+    assert (first != "out", between) == (True, "out")
+    assert bounds(gaps, depth, matte, 244, [0.15, 0.0, -0.15]) == ["in", "out", "in"]
+
+
+def test_where_the_first_leg_alone_meets_the_outline_there_is_no_second_one() -> None:
+    depth, matte, gaps = legs_apart(slice(214, 222), slice(222, 226))
+    seen_alone = bounds(gaps, depth, matte, 216, [0.15, 0.0, -0.15])
+    assert seen_alone[0] != "out"
+    assert seen_alone[1:] == ["out", "out"]

@@ -179,11 +179,23 @@ def test_runs_in_turn_may_look_through_the_one_before(
 
     class Pretended:
         subjects: tuple[object, ...] = ()
+        close_ups = None
+        progress = 0.0
 
         def __init__(self, _config: object, folder: Path, *_: object, **__: object) -> None:
-            trained.append(folder.name)
+            self.name = folder.name
 
         def run(self) -> None:
+            trained.append(self.name)
+
+        def start_clock(self) -> None:
+            pass
+
+        def advance(self) -> None:
+            trained.append(self.name)
+            self.progress += 0.5
+
+        def save(self) -> None:
             pass
 
     monkeypatch.setattr(trainer, "Trainer", Pretended)
@@ -193,6 +205,9 @@ def test_runs_in_turn_may_look_through_the_one_before(
     refused(run("run", "coarse", "--data", data, "--runs", tmp_path), "for 'normals'")
     # What these begin from is in the package, wherever the folder of runs is
     assert run("run", "gpu_normals", "gpu_coarse", *where) == (0, "")
+    trained.clear()
+    assert run("run", "normals", "coarse", "--together", *where) == (0, "")
+    assert trained == ["normals", "coarse", "normals", "coarse"]
 
 
 def test_a_device_that_is_not_here_is_refused(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,21 +16,12 @@ from pifuhd_blender.training.task import FrozenPart, Task
 from pifuhd_blender.training.tasks import NormalTask, build_task, read_weights
 from pifuhd_blender.training.together import train_together
 from pifuhd_blender.training.trainer import Trainer
-from tests.training.figures import write_ball_shard
 
 CPU = torch.device("cpu")
 QUICK = RunConfig("normals", minutes=1, samples=6, stages=(StageConfig(1.0, 64, 2),), warm_up=2, log_every=1)
 COARSE = replace(
     QUICK, part="coarse", points=20, window=0.5, normals="normals/weights.pt", predicted_normals=(1, 1)
 )
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    write_ball_shard(folder, 0)
-    return folder
 
 
 def test_both_runs_come_to_their_ends_and_the_longer_one_goes_on_alone(data: Path, tmp_path: Path) -> None:

@@ -26,14 +26,6 @@ CPU = torch.device("cpu")
 QUICK = RunConfig("normals", minutes=0.02, stages=(StageConfig(1.0, 64, 2),), warm_up=2)
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    write_ball_shard(folder, 0)
-    return folder
-
-
 @pytest.mark.parametrize(
     ("asked", "able", "mixed"),
     [

@@ -18,7 +18,7 @@ from scipy.sparse.csgraph import connected_components
 
 from .mesh import Mesh, compact, face_crosses
 
-__all__ = ["main_component", "shown_parts"]
+__all__ = ["shown_parts"]
 
 CELLS = 128  # along each side of the picture, to count what is shown; no finer than the coarsest lattice
 LEAST_SHOWN = 16
@@ -26,21 +26,8 @@ LEAST_SHOWN = 16
 LEAST_OWN = 0.4  # of a piece's cells that it must show alone
 
 
-def main_component(mesh: Mesh) -> tuple[Mesh, float]:
-    """The connected piece with the largest area, without vertices that no face uses, and what it leaves out.
-
-    Returns
-    -------
-    main : Mesh
-    loose : float
-        Share of the surface, by area, that does not hang on it, in [0, 1).
-    """
-    label, areas = _pieces(mesh)
-    return _kept(mesh, label, areas, [int(areas.argmax())])
-
-
 def shown_parts(mesh: Mesh, matte: NDArray[np.floating]) -> tuple[Mesh, float]:
-    """The main component, and whatever else shows a part of the person that would be missing without it.
+    """The piece with the largest area, and whatever else shows a part of the person that it lacks.
 
     Parameters
     ----------
@@ -52,6 +39,7 @@ def shown_parts(mesh: Mesh, matte: NDArray[np.floating]) -> tuple[Mesh, float]:
     Returns
     -------
     shown : Mesh
+        Without vertices that no face uses.
     loose : float
         Share of the surface, by area, that is left out, in [0, 1).
     """

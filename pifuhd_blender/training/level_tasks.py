@@ -43,7 +43,10 @@ def perturbed(normals: Tensor, mask: Tensor) -> Tensor:
 
 
 def tilted(normals: Tensor, mask: Tensor, most: float) -> Tensor:
-    """Normals (B, 3, H, W) tilted smoothly, at random up to ``most`` radians each; as :func:`perturbed`."""
+    """Normals (B, 3, H, W) tilted smoothly, each picture's by a random share of ``most`` radians.
+
+    As :func:`perturbed` takes and gives them.
+    """
     share = torch.rand(len(normals), 1, 1, 1, device=normals.device)
     tilt = torch.randn(len(normals), 3, 8, 8, device=normals.device) * (share * most)
     tilt = tilt.to(memory_format=torch.channels_last)  # else torch enlarges slowly, one pixel at a time

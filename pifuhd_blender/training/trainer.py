@@ -17,17 +17,17 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, distributed
-from torch.utils.data import DataLoader
 
 from ..engine.held_model import COMPACT_WEIGHTS
 from ..engine.memory import is_out_of_memory
 from .captured_step import CapturedStep
 from .curves import plot_curves
-from .dataset import SampleStream, SubjectSet
+from .dataset import SubjectSet
 from .device_people import DevicePeople
 from .processes import bfloat16_pays
-from .run_config import RunConfig, RunError, StageConfig
+from .run_config import RunConfig, RunError
 from .shard_file import ShardError
+from .stage_batches import stage_batches
 from .task import load_weights, read_run_file
 from .tasks import Batch, Report, Task, build_task, read_weights
 from .weights_average import WeightsAverage
@@ -38,7 +38,6 @@ log = logging.getLogger(__name__)
 
 SAVE_EVERY = 120.0  # seconds
 LOWEST_RATE = 0.005  # of the highest
-DRAWN_AT_ONCE = 4  # batches
 STATE = ("module", "average", "optimiser", "samples", "elapsed")  # what a checkpoint holds
 
 
@@ -196,32 +195,10 @@ class Trainer:
 
     def batches(self, number: int) -> Iterator[Batch]:
         """Endless batches of a stage, other ones wherever the run goes on."""
-        stage = self.config.stages[number]
         seed = self.config.seed + self.samples + 7919 * self.rank
-        if isinstance(self.subjects, DevicePeople):
-            torch.manual_seed(seed)
-            return _told(self._made_here(stage, self.subjects))
-        heads = self.close_ups if isinstance(self.close_ups, SubjectSet) else None
-        share = self.config.close_ups
-        stream = SampleStream(self.subjects, stage.size, self.task.points, stage.zooms, seed, heads, share)
-        pinned = self.device.type == "cuda"
-        workers = self.config.workers
-        return _told(iter(DataLoader(stream, stage.batch, num_workers=workers, pin_memory=pinned)))
-
-    def _made_here(self, stage: StageConfig, people: DevicePeople) -> Iterator[Batch]:
-        """Batches of a device's people, several drawn at once: some hundred small steps each time."""
-        drawn = stage.batch * DRAWN_AT_ONCE
-        heads = self.close_ups if isinstance(self.close_ups, DevicePeople) else None
-        near = round(drawn * self.config.close_ups) if heads else 0
-        while True:
-            portions: list[Batch] = []
-            for source, count, zooms in ((people, drawn - near, stage.zooms), (heads, near, (1.0,))):
-                if source is not None and count:
-                    source.welcome()
-                    portions.append(source.batch(count, stage.size, zooms, self.task.points))
-            samples = {name: torch.cat([portion[name] for portion in portions]) for name in portions[0]}
-            for chosen in torch.randperm(drawn, device=self.device).split(stage.batch):
-                yield {name: value[chosen] for name, value in samples.items()}
+        stage, points = self.config.stages[number], self.task.points
+        people, heads = self.subjects, self.close_ups
+        return stage_batches(self.config, stage, people, heads, points, seed, self.device)
 
     def _tick(self) -> None:
         """Let the run's clock go on."""
@@ -339,15 +316,3 @@ class Trainer:
                 writer.writeheader()
             writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
         log.info(" ".join(f"{name} {value:.4g}" for name, value in row.items()))
-
-
-def _told(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """The same batches; a shard that a worker finds damaged is told in its sentence alone.
-
-    Torch passes a worker's error on with the worker's traceback in its message, the sentence at the end.
-    """
-    try:
-        yield from batches
-    except ShardError as error:
-        sentence = str(error).rpartition(f"{ShardError.__name__}: ")[2].strip()
-        raise ShardError(sentence) from error

@@ -9,10 +9,10 @@ import trimesh
 
 from pifuhd_blender.engine.cleanup import close_holes, orient_outward, simplify, smooth
 from pifuhd_blender.engine.mesh import Mesh, is_watertight, vertex_normals, volume
-from pifuhd_blender.engine.pieces import main_component
 from pifuhd_blender.engine.surface import extract_surface
 from tests import body_field
 from tests.dense_field import FLIP, body_occupancy
+from tests.engine.main_component import main_component
 
 
 def as_mesh(shape: trimesh.Trimesh) -> Mesh:
@@ -22,7 +22,7 @@ def as_mesh(shape: trimesh.Trimesh) -> Mesh:
 
 def body(resolution: int = 128, softness: float = 0.01) -> Mesh:
     surface = extract_surface(body_occupancy(softness), resolution)
-    return main_component(Mesh(surface.vertices, surface.faces))[0]
+    return main_component(surface)
 
 
 def test_a_mesh_turned_inside_out_is_turned_back() -> None:

@@ -14,8 +14,8 @@ from pifuhd_blender.engine.errors import Cancelled
 from pifuhd_blender.engine.face_relief import FaceNormals, carve_face
 from pifuhd_blender.engine.mesh import Mesh, is_watertight
 from pifuhd_blender.engine.mesh_graph import usual_edge
-from pifuhd_blender.engine.pieces import main_component
 from pifuhd_blender.engine.surface import extract_surface
+from tests.engine.main_component import main_component
 
 Floats = NDArray[np.floating]
 
@@ -74,7 +74,7 @@ def surface(resolution: int) -> Mesh:
         return np.clip(0.5 - 20 * head(points), 0, 1).astype(np.float32)
 
     found = extract_surface(occupancy, resolution)
-    return clean(main_component(Mesh(found.vertices, found.faces))[0], 3)
+    return clean(main_component(found), 3)
 
 
 @pytest.fixture(scope="module")

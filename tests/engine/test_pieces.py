@@ -9,8 +9,9 @@ import trimesh
 from numpy.typing import NDArray
 
 from pifuhd_blender.engine.mesh import Mesh
-from pifuhd_blender.engine.pieces import main_component, shown_parts
+from pifuhd_blender.engine.pieces import shown_parts
 
+NOBODY = np.zeros((1, 1), np.float32)  # a matte
 TRUNK, FOOT = (
     (0.0, 0.0, 0.0),
     (0.05, 0.58, -0.5),
@@ -85,10 +86,10 @@ def test_largest_piece_by_area_is_kept_not_the_one_with_most_faces() -> None:
     faces = np.concatenate([small.faces, large.faces + len(small.vertices)]).astype(np.int32)
     both = Mesh(vertices, faces, np.full(vertices.shape, 7, np.uint8))
 
-    kept, loose = main_component(both)
+    kept, loose = shown_parts(both, NOBODY)
 
     assert loose == pytest.approx(0.3**2 / (0.3**2 + 2.0**2), rel=0.05)
-    assert main_component(kept)[1] == 0
+    assert shown_parts(kept, NOBODY)[1] == 0
     assert len(kept.faces) == len(large.faces)
     assert kept.colours is not None
     assert len(kept.vertices) == len(large.vertices) == len(kept.colours)

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from pifuhd_blender.engine.cleanup import clean
 from pifuhd_blender.engine.errors import Cancelled
 from pifuhd_blender.engine.mesh import Mesh, is_watertight, vertex_normals
-from pifuhd_blender.engine.pieces import main_component
 from pifuhd_blender.engine.relief import add_relief
 from pifuhd_blender.engine.surface import extract_surface
 from tests.body_field import occupancy, signed_distance
+from tests.engine.main_component import main_component
 
 Array = NDArray[np.float32]
 Distance = Callable[[NDArray[np.floating]], NDArray[np.floating]]
@@ -44,7 +44,7 @@ def surface_of(distance: Distance, resolution: int = 128) -> Mesh:
     found = extract_surface(
         lambda points: np.clip(0.5 - distance(points) * 4, 0, 1).astype(np.float32), resolution
     )
-    return clean(main_component(Mesh(found.vertices, found.faces))[0], 3)
+    return clean(main_component(found), 3)
 
 
 def pictures_of(distance: Distance) -> tuple[Array, Array, Array]:
@@ -214,7 +214,7 @@ def test_the_whole_body_stays_whole_at_any_density() -> None:
     maps = pictures_of(upright)
     for resolution in (64, 128):
         found = extract_surface(lambda points: occupancy(points * (1, -1, 1)).astype(np.float32), resolution)
-        mesh = clean(main_component(Mesh(found.vertices, found.faces))[0], 3)
+        mesh = clean(main_component(found), 3)
 
         carved = add_relief(mesh, *maps)
 

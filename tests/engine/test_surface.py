@@ -19,7 +19,6 @@ from scipy.spatial import KDTree
 from pifuhd_blender.engine.errors import Cancelled, EngineError
 from pifuhd_blender.engine.lattice import INSIDE, SIDE, UNKNOWN
 from pifuhd_blender.engine.mesh import Mesh, is_watertight, volume
-from pifuhd_blender.engine.pieces import main_component
 from pifuhd_blender.engine.surface import (
     Occupancy,
     _find_lattice,
@@ -28,6 +27,7 @@ from pifuhd_blender.engine.surface import (
     lattice_position,
 )
 from tests.dense_field import body_occupancy, dense_body, dense_triangles, same_triangles
+from tests.engine.main_component import main_component
 
 with np.load(Path(__file__).parent / "fixtures" / "meshing.npz") as _file:
     MESHING = {name: _file[name] for name in _file.files}
@@ -149,7 +149,7 @@ def test_triangles_and_main_component_are_the_dense_ones_at_256(softness: float)
     largest = np.bincount(pieces.ravel())[1:].argmax() + 1
 
     surface = extract_surface(body_occupancy(softness), 256)
-    mesh, _ = main_component(Mesh(surface.vertices, surface.faces))
+    mesh = main_component(surface)
 
     # float32 positions of a dense run are good to some 1e-5 of a voxel
     assert same_triangles((surface.vertices, surface.faces), dense_triangles(expected), 1e-4 * 2 / 256)

@@ -19,7 +19,7 @@ Pose = dict[str, Points]
 SIDES = (("L", 1), ("R", -1))
 """Ends of bones' names, and the sign of x on that side."""
 
-__all__ = ["Pose", "active_pose", "photo_pose", "standing_pose"]
+__all__ = ["Pose", "active_pose", "photo_pose", "put_arms_in_front", "standing_pose"]
 
 
 def _arm(pose: Pose, side: str, sign: int, stride: float, rng: np.random.Generator, *, on_hip: bool) -> None:
@@ -83,7 +83,7 @@ def photo_pose(rng: np.random.Generator) -> Pose:
     pose = standing_pose(rng)
     chance = rng.random()
     if chance < 0.2:
-        _arms_to_the_front(pose, rng)
+        put_arms_in_front(pose, rng)
     elif chance < 0.4:
         both = rng.random() < 0.5
         for side, sign in SIDES:
@@ -110,7 +110,7 @@ def _hand_in_pocket(pose: Pose, side: str, sign: int, rng: np.random.Generator) 
     )
 
 
-def _arms_to_the_front(pose: Pose, rng: np.random.Generator) -> None:
+def put_arms_in_front(pose: Pose, rng: np.random.Generator) -> None:
     """Both hands before belly or chest: folded, holding something, typing, praying."""
     forward, bend, inward = rng.uniform(0.1, 0.7), rng.uniform(1.0, 1.9), rng.uniform(0.3, 0.9)
     for side, sign in SIDES:

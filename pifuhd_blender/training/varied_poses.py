@@ -19,7 +19,15 @@ LEG_BONES = ("upperleg", "lowerleg", "foot", "toe")
 ARM_BONES = ("clavicle", "shoulder", "upperarm", "lowerarm", "wrist", "finger", "metacarpal")
 LIFT = pi + 0.9  # moment of the step, 0 being the leg in front, when its knee is bent most
 
-__all__ = ["gait_pose", "limb_group", "loose_pose", "shifted_pose"]
+__all__ = [
+    "bend_spine",
+    "gait_pose",
+    "limb_group",
+    "look_about",
+    "loose_pose",
+    "set_arm",
+    "shifted_pose",
+]
 
 
 def limb_group(bone: str) -> str:
@@ -38,7 +46,7 @@ def _about_arm(sign: int, turn: Points) -> Points:
     return hang.T @ turn @ hang
 
 
-def _set_arm(
+def set_arm(
     pose: Pose, side: str, sign: int, *, forward: float, lowered: float, twist: float, elbow: float
 ) -> None:
     """Shoulder and elbow; ``lowered`` by 45 degrees hangs, ``twist`` turns the hollow of the elbow inward."""
@@ -60,14 +68,14 @@ def _set_leg(
     pose[f"foot.{side}"] = rotation("x", foot)
 
 
-def _bend_spine(pose: Pose, *, forward: float, sideways: float, twist: float) -> None:
+def bend_spine(pose: Pose, *, forward: float, sideways: float, twist: float) -> None:
     """Bow, bend and twist the spine by as many radians in all, on top of what the pose does."""
     for bone in SPINE:
         turn = rotation("y", twist / 3) @ rotation("x", forward / 3) @ rotation("z", sideways / 3)
         pose[bone] = pose[bone] @ turn
 
 
-def _look_about(pose: Pose, rng: np.random.Generator) -> None:
+def look_about(pose: Pose, rng: np.random.Generator) -> None:
     """Turn the head to one side, up or down; the neck takes half of it."""
     turn = rotation("y", rng.normal(0, 0.25)) @ rotation("x", rng.normal(0, 0.12))
     for bone in ("neck02", "head"):
@@ -96,16 +104,16 @@ def gait_pose(rng: np.random.Generator) -> Pose:
             apart=rng.uniform(-0.06, 0.08), out=rng.uniform(-0.05, 0.25),
             foot=rng.normal(0, 0.1) + 0.6 * stride * max(0.0, -forward),
         )  # fmt: skip
-        _set_arm(
+        set_arm(
             pose, side, sign,
             forward=-stride * forward * rng.uniform(0.5, 1.2) + rng.normal(0, 0.08),
             lowered=rng.uniform(0.35, 0.75), twist=rng.uniform(-0.2, 0.7),
             elbow=elbow + rng.normal(0, 0.15) - 0.3 * forward * stride,
         )  # fmt: skip
     twist = 0.35 * stride * np.cos(phase)
-    _bend_spine(pose, forward=lean * 0.4, sideways=rng.normal(0, 0.06), twist=-2 * twist)
+    bend_spine(pose, forward=lean * 0.4, sideways=rng.normal(0, 0.06), twist=-2 * twist)
     pose["root"] = rotation("x", lean * 0.6) @ rotation("y", twist) @ rotation("z", rng.normal(0, 0.05))
-    _look_about(pose, rng)
+    look_about(pose, rng)
     return pose
 
 
@@ -131,13 +139,13 @@ def shifted_pose(rng: np.random.Generator) -> Pose:
     # The pelvis drops on the free side
     dropped = -SIDES[free][1] * tilt
     pose["root"] = rotation("z", dropped) @ rotation("x", rng.normal(0, 0.05))
-    _bend_spine(
+    bend_spine(
         pose,
         forward=rng.normal(0, 0.12),
         sideways=-dropped * rng.uniform(0.6, 1.5),
         twist=rng.normal(0, 0.25),
     )
-    _look_about(pose, rng)
+    look_about(pose, rng)
     return pose
 
 
@@ -147,12 +155,12 @@ def loose_pose(rng: np.random.Generator) -> Pose:
     pose = legs(rng)
     for side, sign in SIDES:
         if rng.random() < 0.75:
-            _set_arm(
+            set_arm(
                 pose, side, sign,
                 forward=rng.uniform(-0.6, 1.8), lowered=rng.uniform(-1.5, 0.8),
                 twist=rng.uniform(-0.6, 1.2), elbow=rng.uniform(0, 2.2) * rng.random() ** 0.5,
             )  # fmt: skip
-    _bend_spine(pose, forward=rng.normal(0.1, 0.3), sideways=rng.normal(0, 0.2), twist=rng.normal(0, 0.35))
+    bend_spine(pose, forward=rng.normal(0.1, 0.3), sideways=rng.normal(0, 0.2), twist=rng.normal(0, 0.35))
     pose["root"] = pose["root"] @ rotation("x", rng.normal(0, 0.12))
-    _look_about(pose, rng)
+    look_about(pose, rng)
     return pose

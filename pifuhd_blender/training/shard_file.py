@@ -53,6 +53,12 @@ __all__ = [
 
 HELD_OUT_VIEWS = 4  # of each held-out person, from yaw 0 on, a quarter turn apart
 
+# One filter for all rows instead of a try of each: 10 ms instead of 27 a view, and a seventh smaller
+PNG = (
+    cv2.IMWRITE_PNG_COMPRESSION, 1,
+    cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP,
+    cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE,
+)  # fmt: skip
 PARTIAL = ".part.npz"  # ending of a file that is being written
 
 
@@ -186,7 +192,7 @@ def pack_picture(
         Bytes of a PNG (S, 3 S, 4), the three side by side.
     """
     strip = np.concatenate([colour, front, back], 1)[..., [2, 1, 0, 3]]  # OpenCV has BGRA
-    return np.asarray(cv2.imencode(".png", strip, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1], np.uint8)
+    return np.asarray(cv2.imencode(".png", strip, PNG)[1], np.uint8)
 
 
 def read_pictures(path: Path, views: Iterable[int]) -> list[NDArray[np.uint8]]:

@@ -79,6 +79,29 @@ def test_a_limb_in_two_pieces_stays_down_to_its_end() -> None:
     assert kept(mesh, matte_of(mesh, 0, 1, 2)) == {0, 1, 2}
 
 
+@pytest.mark.parametrize("w", [-0.9, 0.9])
+def test_a_piece_far_from_all_others_is_brought_to_what_hides_its_end(w: float) -> None:
+    mesh = balls(TRUNK, (0.05, 0.58, w), radii=(0.5, 0.12))
+
+    shown, _ = shown_parts(mesh, matte_of(mesh, 0, 1))
+
+    assert shown.colours is not None
+    foot = shown.colours[:, 0] == 1
+    np.testing.assert_array_equal(shown.vertices[~foot], mesh.vertices[: np.count_nonzero(~foot)])
+    way = shown.vertices[foot] - mesh.vertices[np.count_nonzero(~foot) :]
+    np.testing.assert_array_equal(way[:, :2], 0)
+    np.testing.assert_allclose(way[:, 2], way[0, 2], atol=1e-6)
+    centre = shown.vertices[foot].mean(0)
+    assert np.sign(centre[2]) == np.sign(w)  # still behind it, or before it
+    assert 0.5 < np.linalg.norm(centre) < 0.5 + 0.12 + 0.06  # the balls meet, but for a cell of the picture
+
+
+def test_a_piece_as_far_as_a_limb_hides_stays_where_it_is() -> None:
+    mesh = balls(TRUNK, FOOT, radii=(0.5, 0.12))
+    shown, _ = shown_parts(mesh, matte_of(mesh, 0, 1))
+    np.testing.assert_array_equal(shown.vertices, mesh.vertices)
+
+
 def test_largest_piece_by_area_is_kept_not_the_one_with_most_faces() -> None:
     large = trimesh.creation.icosphere(2, radius=2.0)
     small = trimesh.creation.icosphere(4, radius=0.3)

@@ -29,6 +29,7 @@ LEAST_SHOWN = 16
 """Cells that a piece alone must show; a hand of a person who fills the picture has some forty."""
 LEAST_OWN = 0.4  # of a piece's cells that it must show alone
 MOST_HIDDEN = 0.18  # box units, some 16 cm, that a limb may hide between two pieces
+ENOUGH = 20_000  # vertices of a piece to tell how far another one is: of a body one each centimetre
 OVERLAP = 0.01  # box units that a piece which is brought near reaches into what hides its end
 FAR = 9.0  # box units, beyond everything
 
@@ -79,13 +80,20 @@ def _brought_near(mesh: Mesh, label: NDArray[np.int32], pieces: list[int], cells
     """The mesh with every piece but the first near those before it; see ``MOST_HIDDEN``."""
     for count, piece in enumerate(pieces[1:], start=1):
         own, rest = label == piece, np.isin(label, pieces[:count])
-        far, _ = KDTree(mesh.vertices[rest]).query(mesh.vertices[own], distance_upper_bound=MOST_HIDDEN)
-        if np.isinf(far).all():
+        away, _ = KDTree(_some(mesh.vertices[rest])).query(
+            _some(mesh.vertices[own]), distance_upper_bound=MOST_HIDDEN
+        )
+        if np.isinf(away).all():
             depths = (_depths(cells[part], mesh.vertices[part, 2]) for part in (own, rest))
             vertices = mesh.vertices.copy()
             vertices[own, 2] += _way_to_touch(*depths)
             mesh = replace(mesh, vertices=vertices)
     return mesh
+
+
+def _some(vertices: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Some of the vertices (V, 3), from all over a surface: a stop must not wait for millions."""
+    return vertices[:: max(1, len(vertices) // ENOUGH)]
 
 
 def _depths(cells: NDArray[np.int64], w: NDArray[np.float32]) -> NDArray[np.float32]:

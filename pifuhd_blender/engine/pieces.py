@@ -31,7 +31,6 @@ LEAST_OWN = 0.4  # of a piece's cells that it must show alone
 MOST_HIDDEN = 0.18  # box units, some 16 cm, that a limb may hide between two pieces
 ENOUGH = 20_000  # vertices of a piece to tell how far another one is: of a body one each centimetre
 OVERLAP = 0.01  # box units that a piece which is brought near reaches into what hides its end
-FAR = 9.0  # box units, beyond everything
 
 
 def shown_parts(mesh: Mesh, matte: NDArray[np.floating]) -> tuple[Mesh, float]:
@@ -97,9 +96,9 @@ def _some(vertices: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _depths(cells: NDArray[np.int64], w: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Lowest and highest w of vertices in cells (n, 2): (2, CELLS, CELLS), FAR and -FAR where none is."""
-    depths = np.full((2, CELLS, CELLS), FAR, np.float32)
-    depths[1] = -FAR
+    """Lowest and highest w of vertices in cells (n, 2): (2, CELLS, CELLS), inf and -inf where none is."""
+    depths = np.full((2, CELLS, CELLS), np.inf, np.float32)
+    depths[1] = -np.inf
     place = cells[:, 1], cells[:, 0]
     np.minimum.at(depths[0], place, w)
     np.maximum.at(depths[1], place, w)

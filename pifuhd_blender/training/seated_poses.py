@@ -46,13 +46,14 @@ def _beside(rng: np.random.Generator) -> tuple[_Leg, _Leg]:
 def _ankles_crossed(rng: np.random.Generator) -> tuple[_Leg, _Leg]:
     hip, knee, before = rng.uniform(1.25, 1.7), rng.uniform(0.7, 1.6), rng.uniform(0.12, 0.25)
     first, second = (
-        _Leg(hip, rng.uniform(-0.02, 0.2), rng.uniform(0.3, 0.55), knee + side) for side in (-before, before)
+        _Leg(hip, rng.uniform(-0.02, 0.12), rng.uniform(0.42, 0.62), knee + side)
+        for side in (-before, before)
     )
     return first, second
 
 
 def _knees_crossed(rng: np.random.Generator) -> tuple[_Leg, _Leg]:
-    over = _Leg(rng.uniform(1.8, 2.0), rng.uniform(-0.35, -0.15), rng.uniform(-0.3, 0.1), rng.uniform(1, 1.6))
+    over = _Leg(rng.uniform(1.8, 2.0), rng.uniform(-0.35, -0.15), rng.uniform(0, 0.3), rng.uniform(1, 1.6))
     under = _Leg(
         rng.uniform(1.3, 1.45), rng.uniform(-0.1, 0.05), rng.uniform(-0.1, 0.1), rng.uniform(1.2, 1.7)
     )

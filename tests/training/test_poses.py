@@ -99,8 +99,9 @@ def test_people_sit_with_their_feet_on_either_side_or_crossed() -> None:
             lifted += (thigh @ down)[1] > -0.5  # from straight down by more than 60 degrees
         feet.append(across[0] - across[1])
     apart = np.array(feet)
-    # 18% have crossed ankles and 14% crossed knees; few others' feet cross the middle
-    assert 0.2 < (apart < 0).mean() < 0.6
+    # Ankles cross in 18%, knees in 14% and with them three of four times the feet; some 37% with all others',
+    # and four standard deviations of 300 draws are 11%
+    assert 0.26 < (apart < 0).mean() < 0.48
     assert (apart > 0.15).mean() > 0.2
     assert lifted / 600 > 0.85  # all thighs but those of people on their knees
 

@@ -103,6 +103,6 @@ def carve(
         mesh = fair_sides(mesh, poll)
     progress(_SIDES)
     if maps.face is not None:
-        mesh = carve_face(mesh, maps.face, matte, strength, poll)
+        mesh = carve_face(mesh, maps.face, front, matte, strength, poll)
     progress(1.0)
     return mesh

@@ -29,6 +29,7 @@ Array = NDArray[np.float32]
 _EDGE = 1.5  # pixels of the closer look that an edge may be long
 _MOST_CUTS = 2  # of a triangle in four
 _WAVE = 5.0  # widths of the window: every wave is the look's
+_BODY_WAVE = 0.1  # box units: longer ones are the body's where the look says nothing, lest there be a crease
 _AGREEING = (-0.6, 0.2)  # see `trust_in`: a coarse face has shelves where brows and lips are
 _FARTHEST = 0.12  # widths of the window, 5 cm, that anything moves: a nose is half as long
 _CALMED = 10  # rounds of smoothing: what is not trusted would keep the large triangles' facets
@@ -68,6 +69,7 @@ class FaceNormals:
 def carve_face(
     mesh: Mesh,
     look: FaceNormals,
+    front: Array,
     matte: Array,
     strength: float = 1.0,
     pause: Callable[[], None] = lambda: None,
@@ -79,6 +81,8 @@ def carve_face(
     mesh
         In the method's box, as :func:`.relief.add_relief` takes it.
     look
+    front
+        Float32 (S, S, 3), normals of the whole picture: what is followed where the look says less.
     matte
         Float32 (S, S) in [0, 1] over the box.
     strength
@@ -113,7 +117,7 @@ def carve_face(
     patch = Mesh(mesh.vertices[used], number[mesh.faces[chosen]].astype(np.int32))
     patch = _calmed(patch, rim[used])
     pause()
-    moved = _moved(patch, rim[used], look, matte, pause)
+    moved = _moved(patch, rim[used], look, front, matte, pause)
     vertices = mesh.vertices.copy()
     vertices[used] = patch.vertices
     most = _FARTHEST * window
@@ -145,17 +149,31 @@ def _calmed(patch: Mesh, rim: NDArray[np.bool_]) -> Mesh:
 
 
 def _moved(
-    patch: Mesh, rim: NDArray[np.bool_], look: FaceNormals, matte: Array, pause: Callable[[], None]
+    patch: Mesh,
+    rim: NDArray[np.bool_],
+    look: FaceNormals,
+    front: Array,
+    matte: Array,
+    pause: Callable[[], None],
 ) -> Array:
     """How far every vertex of the patch goes along w, (V,)."""
     usual = usual_edge(patch)
     own = vertex_normals(patch.vertices, patch.faces)
-    seen = look.at(patch.vertices, usual)
-    trust = (
-        _share(patch.vertices, look)
-        * well_inside(matte, rows_and_columns(patch.vertices, matte))
-        * trust_in(seen, patch.vertices, own, usual, _AGREEING)
+    seen = _seen(patch.vertices, look, front, usual)
+    trust = well_inside(matte, rows_and_columns(patch.vertices, matte)) * trust_in(
+        seen, patch.vertices, own, usual, _AGREEING
     )
-    held = np.where(rim, _FIRM, held_beyond(2 * _WAVE * look.side, usual)).astype(np.float32)
-    moved = integrate_normals(patch, seen, trust.astype(np.float32), held, lambda _done: pause())
+    wanted = _seen(patch.vertices[patch.faces].mean(1), look, front, usual)
+    share = _share(patch.vertices, look)
+    free, bound = (held_beyond(wave, usual) for wave in (2 * _WAVE * look.side, _BODY_WAVE))
+    held = np.where(rim, _FIRM, share * free + (1 - share) * bound).astype(np.float32)
+    moved = integrate_normals(patch, wanted, trust[patch.faces].min(1), held, lambda _done: pause())
     return np.where(rim, 0, moved).astype(np.float32)
+
+
+def _seen(points: Array, look: FaceNormals, front: Array, edge: float) -> Array:
+    """Unit normals (n, 3) at points: the look's as far as it has a say, the whole picture's elsewhere."""
+    share = _share(points, look)[:, None]
+    whole = sample_normals(front, rows_and_columns(points, front), edge * len(front) / 2)
+    seen = share * look.at(points, edge) + (1 - share) * whole
+    return (seen / np.maximum(np.linalg.norm(seen, axis=1, keepdims=True), 1e-6)).astype(np.float32)

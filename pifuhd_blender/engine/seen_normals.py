@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a normal map says of a surface's vertices, and how far it is to be trusted about each.
 
-Imports numpy, scipy, OpenCV and the frames. Never here: networks, what is done about it.
+Imports numpy, OpenCV and the frames. Never here: networks, what is done about it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
 
 from .camera import box_to_crop
 
@@ -32,6 +31,8 @@ _SLOPING = (0.0, 0.1)  # the same of the predicted normal: it divides by this on
 _RIM = 2.0  # pixels of 512 inside of the outline over which trust grows; predictions blur there
 _CELL = 1.5  # edges a cell of the depth maps: nearly every cell that the surface covers has a vertex
 _BEFORE = (1.0, 3.0)  # cells by which something may lie before a vertex: trust shrinks over them
+_LEAST_BLUR = 0.3  # pixels: a narrower one does next to nothing
+_ROW = 4096  # samples that OpenCV is handed in a row: its pictures are at most 32767 wide
 _STEEPEST = 4.0  # slope up to which a surface's own depth within a cell is allowed for
 
 
@@ -47,11 +48,21 @@ def rows_and_columns(vertices: Array, picture: Array) -> Floats:
 
 
 def sample_map(picture: Floats, where: Floats) -> Array:
-    """Bilinear samples (n,) of a map (S, S) at rows and columns (2, n), its edge continued."""
-    return np.asarray(map_coordinates(picture, where, order=1, mode="nearest"), np.float32)
+    """Bilinear samples (n,) or (n, C) of a map (S, S) or (S, S, C) at rows and columns (2, n).
+
+    The map's edge goes on beyond it.
+    """
+    count = where.shape[1]
+    rows = max(1, -(-count // _ROW))
+    padded = np.zeros((2, rows * _ROW), np.float32)
+    padded[:, :count] = where
+    row, column = padded.reshape(2, rows, _ROW)
+    picture = np.ascontiguousarray(picture, np.float32)
+    samples = cv2.remap(picture, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(samples, np.float32).reshape(rows * _ROW, *picture.shape[2:])[:count]
 
 
-def sample_normals(normals: Array, where: Floats, edge: float) -> Array:
+def sample_normals(normals: Array, where: Floats, edge: float, stronger: float = 0.0) -> Array:
     """Unit normals (n, 3) in the box's axes that a map has at rows and columns (2, n).
 
     Parameters
@@ -62,11 +73,16 @@ def sample_normals(normals: Array, where: Floats, edge: float) -> Array:
     edge
         The mesh's usual edge in pixels: the map is smoothed to it, lest detail that the mesh cannot hold
         becomes noise.
+    stronger
+        How much is added of what is finer than an edge or two.
     """
-    blur = 0.4 * edge  # half the sampling rate is then down to a half
-    smooth = cv2.GaussianBlur(normals, (0, 0), blur) if blur > 0.6 else normals
-    channels = np.moveaxis(np.asarray(smooth, np.float32), -1, 0)
-    seen = np.stack([sample_map(channel, where) for channel in channels], 1) * (1, -1, 1)  # v runs down
+    shown = normals
+    if stronger:
+        shown = (1 + stronger) * normals - stronger * np.asarray(cv2.GaussianBlur(normals, (0, 0), edge))
+    blur = 0.25 * edge  # half the sampling rate is then down by a quarter
+    if blur > _LEAST_BLUR:
+        shown = cv2.GaussianBlur(shown, (0, 0), blur)
+    seen = sample_map(np.asarray(shown, np.float32), where) * (1, -1, 1)  # v runs down
     return (seen / np.maximum(np.linalg.norm(seen, axis=1, keepdims=True), 1e-6)).astype(np.float32)
 
 

@@ -18,6 +18,7 @@ from pifuhd_blender.engine.surface import extract_surface
 from tests.engine.main_component import main_component
 
 Floats = NDArray[np.floating]
+Floats32 = NDArray[np.float32]
 
 SEEN, SIZE = 128, 256  # pixels of the look, and of the picture
 HEAD, RADIUS = (0.0, -0.6), 0.12  # u and v of its middle; box units
@@ -69,6 +70,18 @@ def matte() -> NDArray[np.float32]:
     return ((np.hypot(u - HEAD[0], v - HEAD[1]) < RADIUS) | column).astype(np.float32)
 
 
+@pytest.fixture(scope="module")
+def front(matte: Floats32) -> Floats32:
+    """Normals of the head without its features, and of the body below it."""
+    line = (np.arange(SIZE) + 0.5) / SIZE * 2 - 1
+    u, v = np.meshgrid(line, line)
+    across, down = (u - HEAD[0]) / RADIUS, (v - HEAD[1]) / RADIUS
+    body = np.hypot(across, down) > 1
+    across, down = np.where(body, u / 0.04, across), np.where(body, 0, down)
+    normals = np.stack([across, -down, np.sqrt(np.maximum(1 - across**2 - down**2, 0))], -1)
+    return (normals * matte[..., None]).astype(np.float32)
+
+
 def surface(resolution: int) -> Mesh:
     def occupancy(points: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.clip(0.5 - 20 * head(points), 0, 1).astype(np.float32)
@@ -91,18 +104,20 @@ def off(mesh: Mesh) -> float:
 
 
 @pytest.mark.parametrize("resolution", [128, 256, 512])
-def test_a_ball_gets_nose_and_lips(resolution: int, look: FaceNormals, matte: NDArray[np.float32]) -> None:
+def test_a_ball_gets_nose_and_lips(
+    resolution: int, look: FaceNormals, front: Floats32, matte: Floats32
+) -> None:
     mesh = surface(resolution)
     assert off(mesh) > 0.001
-    carved = carve_face(mesh, look, matte)
+    carved = carve_face(mesh, look, front, matte)
     assert off(carved) < 0.1 * off(mesh)
     assert is_watertight(carved)
 
 
 def test_triangles_get_as_small_as_the_looks_pixels(
-    coarse: Mesh, look: FaceNormals, matte: NDArray[np.float32]
+    coarse: Mesh, look: FaceNormals, front: Floats32, matte: Floats32
 ) -> None:
-    carved = carve_face(coarse, look, matte)
+    carved = carve_face(coarse, look, front, matte)
     v = carved.vertices
     face = (np.hypot(v[:, 0] - HEAD[0], v[:, 1] - HEAD[1]) < 0.07) & (v[:, 2] > 0)
     edge = usual_edge(Mesh(v, carved.faces[face[carved.faces].all(1)]))
@@ -110,13 +125,15 @@ def test_triangles_get_as_small_as_the_looks_pixels(
     assert edge > 0.5 * 2 * SIDE / SEEN
     fine = surface(512)
     again = carve_face(
-        fine, FaceNormals(look.normals[::4, ::4], look.left, look.top, SIDE, look.share), matte
+        fine, FaceNormals(look.normals[::4, ::4], look.left, look.top, SIDE, look.share), front, matte
     )
     assert len(again.vertices) == len(fine.vertices)  # a look with few pixels needs no more
 
 
-def test_body_and_back_of_the_head_stay(coarse: Mesh, look: FaceNormals, matte: NDArray[np.float32]) -> None:
-    carved = carve_face(coarse, look, matte)
+def test_body_and_back_of_the_head_stay(
+    coarse: Mesh, look: FaceNormals, front: Floats32, matte: Floats32
+) -> None:
+    carved = carve_face(coarse, look, front, matte)
     before, after = coarse.vertices, carved.vertices[: len(coarse.vertices)]
     away = (before[:, 1] > LOW) | (before[:, 2] < -0.01)
     assert away.sum() > 1000
@@ -125,11 +142,11 @@ def test_body_and_back_of_the_head_stay(coarse: Mesh, look: FaceNormals, matte: 
 
 
 def test_noise_leaves_a_face_within_its_bounds(
-    coarse: Mesh, look: FaceNormals, matte: NDArray[np.float32]
+    coarse: Mesh, look: FaceNormals, front: Floats32, matte: Floats32
 ) -> None:
     noise = np.random.default_rng(0).normal(size=look.normals.shape).astype(np.float32)
     wild = FaceNormals(noise, look.left, look.top, look.side, look.share)
-    carved = carve_face(coarse, wild, matte, 2.0)
+    carved = carve_face(coarse, wild, front, matte, 2.0)
     assert np.isfinite(carved.vertices).all()
     assert is_watertight(carved)
     near = carved.vertices[:, 2] > 0.03
@@ -137,22 +154,43 @@ def test_noise_leaves_a_face_within_its_bounds(
 
 
 def test_a_window_beyond_the_picture_and_one_beside_the_person_are_no_matter(
-    coarse: Mesh, look: FaceNormals, matte: NDArray[np.float32]
+    coarse: Mesh, look: FaceNormals, front: Floats32, matte: Floats32
 ) -> None:
     beside = FaceNormals(look.normals, 0.8, 0.8, SIDE, np.zeros_like(look.share))
-    assert carve_face(coarse, beside, matte) is coarse
+    assert carve_face(coarse, beside, front, matte) is coarse
     corner = FaceNormals(look.normals, -0.1, -0.1, SIDE, look.share)
-    assert np.isfinite(carve_face(coarse, corner, matte).vertices).all()
+    assert np.isfinite(carve_face(coarse, corner, front, matte).vertices).all()
 
 
-def test_no_strength_is_no_change(coarse: Mesh, look: FaceNormals, matte: NDArray[np.float32]) -> None:
-    assert carve_face(coarse, look, matte, 0.0) is coarse
+def test_no_strength_is_no_change(coarse: Mesh, look: FaceNormals, front: Floats32, matte: Floats32) -> None:
+    assert carve_face(coarse, look, front, matte, 0.0) is coarse
 
 
-def test_it_stops_when_asked(coarse: Mesh, look: FaceNormals, matte: NDArray[np.float32]) -> None:
+def test_it_stops_when_asked(coarse: Mesh, look: FaceNormals, front: Floats32, matte: Floats32) -> None:
     def stop() -> None:
         raise Cancelled
 
     pause: Callable[[], None] = stop
     with pytest.raises(Cancelled):
-        carve_face(coarse, look, matte, pause=pause)
+        carve_face(coarse, look, front, matte, pause=pause)
+
+
+def test_where_the_look_says_nothing_the_bodys_own_relief_stays(
+    coarse: Mesh, look: FaceNormals, front: Floats32, matte: Floats32
+) -> None:
+    """About the features the look's say fades; waves that the whole map knows do not fade with it."""
+    line = (np.arange(SIZE) + 0.5) / SIZE * 2 - 1
+    u, v = np.meshgrid(line, line)
+    slope = 0.3 * np.sin(2 * np.pi * v / 0.05)  # waves across the whole head, less than 3 mm high
+    waved = front + np.stack([0 * u, slope * front[..., 2], 0 * u], -1)
+    waved = (waved / np.maximum(np.linalg.norm(waved, axis=-1, keepdims=True), 1e-6)).astype(np.float32)
+    half = FaceNormals(look.normals, look.left, look.top, SIDE, 0.03 * (look.share > 0).astype(np.float32))
+
+    carved = carve_face(coarse, half, waved, matte)
+
+    x, y, z = carved.vertices.T
+    here = (np.hypot(x - HEAD[0], y - HEAD[1]) < 0.06) & (z > 0)
+    ball = np.sqrt(RADIUS**2 - (x - HEAD[0]) ** 2 - (y - HEAD[1]) ** 2, where=here, out=np.zeros_like(z))
+    wave = np.cos(2 * np.pi * y / 0.05)
+    high = 2 * np.mean(((z - ball) * wave)[here])
+    assert 0.5 < abs(high) / (0.3 * 0.05 / (2 * np.pi)) < 1.1

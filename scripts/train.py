@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument(
         "--close-ups", action="store_true", help="their heads from near by instead of the whole people"
     )
+    data.add_argument("--seated", action="store_true", help="people who all sit or kneel")
     data.add_argument("--processes", type=count, default=1)
     sheet = commands.add_parser("sheet", help="show random people of a folder of shards")
     sheet.add_argument("--data", type=Path, required=True, help="folder of shards")
@@ -106,20 +107,20 @@ def _share(text: str) -> float:
 
 
 @functools.cache
-def _writer(assets: Path, *, held_out: bool, close_ups: bool) -> ShardWriter:
+def _writer(assets: Path, *, held_out: bool, close_ups: bool, seated: bool) -> ShardWriter:
     """The writer of this process: its graphics context can't be shared, but is worth keeping."""
     import torch
 
     from pifuhd_blender.training.shards import ShardWriter
 
     torch.set_num_threads(1)  # the drape's small scatters lose time on more
-    return ShardWriter.of(assets, held_out=held_out, close_ups=close_ups)
+    return ShardWriter.of(assets, held_out=held_out, close_ups=close_ups, seated=seated)
 
 
-def _make_people(assets: Path, out: Path, numbers: list[int], *, held_out: bool, close_ups: bool) -> int:
-    """Write the shards of some people, in a process of its own."""
+def _make_people(assets: Path, out: Path, numbers: list[int], kind: dict[str, bool]) -> int:
+    """Write the shards of some people, in a process of its own; ``kind`` as :func:`_writer` takes it."""
     for number in numbers:
-        _writer(assets, held_out=held_out, close_ups=close_ups).write(number, out)
+        _writer(assets, **kind).write(number, out)
     return len(numbers)
 
 
@@ -137,20 +138,13 @@ def _data(arguments: argparse.Namespace) -> None:
     for library in ("OMP", "OPENBLAS", "MKL"):  # a core each: their threads would wait in each other's way
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     spawn = multiprocessing.get_context("spawn")
+    kind = {name: getattr(arguments, name) for name in ("held_out", "close_ups", "seated")}
     with (
         ProcessPoolExecutor(arguments.processes, mp_context=spawn) as pool,
         tqdm(total=len(missing), unit="person") as bar,
     ):
         jobs = [
-            pool.submit(
-                _make_people,
-                arguments.assets,
-                arguments.out,
-                portion,
-                held_out=arguments.held_out,
-                close_ups=arguments.close_ups,
-            )
-            for portion in portions
+            pool.submit(_make_people, arguments.assets, arguments.out, portion, kind) for portion in portions
         ]
         try:
             for job in as_completed(jobs):

@@ -48,7 +48,7 @@ _MOST_MEANS = 16  # rounds of that
 _STRONGER = 1.0  # see `sample_normals`: shaded with means of its faces, a mesh shows its finest waves by half
 _THICKNESS = 0.1  # box units, standard deviation: on waves of 30 cm and more a body stays as thick as it was
 _KEPT = 0.4  # of a part's thickness is the most that either side goes inward, so that they never meet
-_FARTHEST = 0.03  # of the box, that anything moves
+_FARTHEST = 0.018  # of the box, that anything moves
 
 
 class _Sight(NamedTuple):

@@ -114,14 +114,19 @@ class PoseLibrary:
         return result
 
 
-def draw_pose(rng: np.random.Generator, library: PoseLibrary, *, held_out: bool) -> tuple[Pose, str]:
+def draw_pose(
+    rng: np.random.Generator, library: PoseLibrary, *, held_out: bool, seated: bool = False
+) -> tuple[Pose, str]:
     """A pose as photos show people, and its group.
 
     In training 30% stand or stroll, 12% have their weight on one leg, 14% walk or run, 14% are recorded and
     calm; 8% sit or kneel, 8% are active, 10% loose (all made up) and 4% recorded fights, sports and sitting:
     these last four are the group "extreme", the others "standing". Half of the recorded ones have limbs of
-    others. Held-out people are 62% standing, 26% recorded and calm, 12% recorded and extreme.
+    others. Held-out people are 62% standing, 26% recorded and calm, 12% recorded and extreme. ``seated`` ones
+    all sit or kneel.
     """
+    if seated:
+        return seated_pose(rng), "extreme"
     chance = rng.random()
     if held_out:  # a frozen set: its random numbers may not change
         if chance < 0.62:

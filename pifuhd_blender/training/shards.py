@@ -104,6 +104,8 @@ class ShardWriter:
         at right angles, and their true surface.
     close_ups
         Whether their heads are seen from near by (``close_ups.py``) instead; the points are then about these.
+    seated
+        Whether all of them sit or kneel, in a pose such as training has, too.
     """
 
     pack: AssetPack
@@ -111,9 +113,12 @@ class ShardWriter:
     rasteriser: Rasteriser
     held_out: bool = False
     close_ups: bool = False
+    seated: bool = False
 
     @classmethod
-    def of(cls, assets: Path, *, held_out: bool, close_ups: bool = False) -> ShardWriter:
+    def of(
+        cls, assets: Path, *, held_out: bool, close_ups: bool = False, seated: bool = False
+    ) -> ShardWriter:
         """From the folder of an asset pack, with a graphics context of its own."""
         poses = PoseLibrary(assets / "poses" / "makehuman_poses.npz")
         if close_ups:
@@ -121,12 +126,12 @@ class ShardWriter:
         else:
             supersample = HELD_OUT_SUPERSAMPLE if held_out else SUPERSAMPLE
             rasteriser = Rasteriser(supersample=supersample, skin_inside=held_out)
-        return cls(AssetPack(assets), poses, rasteriser, held_out, close_ups)
+        return cls(AssetPack(assets), poses, rasteriser, held_out, close_ups, seated)
 
     def write(self, number: int, folder: Path) -> Path:
         """Build subject ``number`` and write its shard, complete or not at all; the shard's path."""
         rng = np.random.default_rng([HELD_OUT_SEED if self.held_out else TRAINING_SEED, number])
-        person = draw_person(rng, self.pack, self.poses, held_out=self.held_out)
+        person = draw_person(rng, self.pack, self.poses, held_out=self.held_out, seated=self.seated)
         subject = dress(self.pack, person, rng, drape_chance=1.0 if self.held_out else 0.6)
         arrays = self._pictures(subject, rng)
         near = HELD_OUT_NEAR_POINTS if self.held_out else NEAR_POINTS

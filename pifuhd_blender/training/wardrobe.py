@@ -154,15 +154,20 @@ def _skin(rng: np.random.Generator, pack: AssetPack, phenotypes: dict[str, float
     return candidates[rng.integers(len(candidates))]
 
 
-def draw_person(rng: np.random.Generator, pack: AssetPack, poses: PoseLibrary, *, held_out: bool) -> Person:
-    """A random person; a held-out one has a held-out body and pose, and a held-out garment or hair style."""
+def draw_person(
+    rng: np.random.Generator, pack: AssetPack, poses: PoseLibrary, *, held_out: bool, seated: bool = False
+) -> Person:
+    """A random person; a held-out one has a held-out body and pose, and a held-out garment or hair style.
+
+    A ``seated`` one sits or kneels, in a pose such as training has, too.
+    """
     while True:
         male = bool(rng.random() < 0.5)
         phenotypes = _phenotypes(rng, male=male, child_share=0.08 if held_out else 0.15)
         garments = _garments_of(rng, pack, male=male)
         if bool(HELD_OUT_GARMENTS & set(garments)) == held_out:
             break
-    pose, group = draw_pose(rng, poses, held_out=held_out)
+    pose, group = draw_pose(rng, poses, held_out=held_out, seated=seated)
     skin = _skin(rng, pack, phenotypes, male=male)
     accessories = () if held_out else _accessories(rng, garments)
     return Person(phenotypes, garments, skin, pose, group, held_out, accessories)

@@ -36,6 +36,18 @@ def test_held_out_people_keep_their_poses(library: PoseLibrary) -> None:
     assert float(rng.random()) == 0.8982089887716049
 
 
+def test_who_is_to_sit_sits_in_a_pose_that_no_recording_has(library: PoseLibrary) -> None:
+    sitting, other = (np.random.default_rng(11) for _ in range(2))
+
+    pose, group = draw_pose(sitting, library, held_out=True, seated=True)
+
+    assert group == "extreme"
+    same = seated_pose(other)
+    assert pose.keys() == same.keys()
+    for name, turn in pose.items():
+        np.testing.assert_array_equal(turn, same[name])
+
+
 def test_training_shows_every_group_and_only_rotations(library: PoseLibrary) -> None:
     rng = np.random.default_rng(5)
 

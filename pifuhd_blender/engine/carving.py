@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What normal maps do to a surface, one after the other: the body's relief, fair sides, the face.
+"""What normal maps do to a surface, in turn: finer triangles, the body's relief, fair sides, the face.
 
 May import the engine's mesh files, no torch. Never here: how any of it is done.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .detail_cuts import cut_where_detailed
 from .errors import Cancelled
 from .face_relief import FaceNormals, carve_face
 from .fairing import fair_sides
@@ -76,7 +77,8 @@ def carve(
     Returns
     -------
     Mesh
-        Watertight if it was, wound the same way; with a face it has more vertices.
+        Watertight if it was, wound the same way, its old vertices first; where there is a face, or finer
+        detail than it could hold, it has more of them.
 
     Raises
     ------
@@ -90,6 +92,9 @@ def carve(
             raise Cancelled
 
     front = maps.front if maps.fine_front is None else maps.fine_front
+    if strength:
+        mesh = cut_where_detailed(mesh, front, matte)
+        poll()
     mesh = add_relief(
         mesh,
         front,

@@ -38,6 +38,9 @@ _LEAST_AREA = 0.05  # of an equilateral triangle with the usual edge: slivers ar
 _EXACT = 1e-3  # of the right side's length, left in the end; a tenth of it changes no figure
 _MOST_ROUNDS = 500
 
+_Edges = tuple[NDArray[np.int32], NDArray[np.int32], Array]
+"""One edge of each triangle: from where and to where, and its conductance, (F,) each."""
+
 
 def held_beyond(wave: float, usual: float) -> float:
     """Weight ``held`` with which waves longer than ``wave`` stay as they are.
@@ -107,10 +110,10 @@ def integrate_normals(
     return np.asarray(solution, np.float32)
 
 
-def _elements(mesh: Mesh, usual: float) -> tuple[Array, list[tuple[NDArray[np.int32], ...]]]:
-    """Areas (F,) of the flattened triangles, and for each of a triangle's edges its ends and conductance.
+def _elements(mesh: Mesh, usual: float) -> tuple[Array, list[_Edges]]:
+    """Areas (F,) of the flattened triangles, and their first, second and third edges.
 
-    The conductance of an edge, (F,), is the cotangent of the angle that it faces: over a triangle's three
+    The conductance of an edge is the cotangent of the angle that it faces: over a triangle's three
     edges, conductance times the square of a linear function's change is, but for a factor, area times the
     square of its gradient. Scaled so that an edge between two equilateral triangles has 1.
     """
@@ -118,9 +121,10 @@ def _elements(mesh: Mesh, usual: float) -> tuple[Array, list[tuple[NDArray[np.in
     sides = [corners[:, (corner + 2) % 3] - corners[:, (corner + 1) % 3] for corner in range(3)]
     twice = np.linalg.norm(np.cross(sides[0], sides[1]), axis=1)
     twice = np.maximum(twice, _LEAST_AREA * np.sqrt(0.75) * usual**2).astype(np.float32)
-    edges = []
+    edges: list[_Edges] = []
     for corner in range(3):
         before, after = (corner + 1) % 3, (corner + 2) % 3
         facing = -np.einsum("fk,fk->f", sides[before], sides[after])
-        edges.append((mesh.faces[:, before], mesh.faces[:, after], np.sqrt(0.75) * facing / twice))
+        conductance = (np.sqrt(0.75) * facing / twice).astype(np.float32)
+        edges.append((mesh.faces[:, before], mesh.faces[:, after], conductance))
     return twice / 2, edges

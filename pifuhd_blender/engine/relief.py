@@ -45,7 +45,7 @@ _AGREEING = (0.3, 0.9)
 _CALM = 4.0  # how much stronger the coarse surface is on what is unseen: changes end within 2 cm
 _ABOUT = 0.015  # box units, over which the surface's own normals are means: ribs say nothing of a limb
 _MOST_MEANS = 16  # rounds of that
-_STRONGER = 1.0  # see `sample_normals`: shaded with means of its faces, a mesh shows its finest waves by half
+_STRONGER = 0.5  # see `sample_normals`: shaded with means of its faces, a mesh shows its finest waves by half
 _THICKNESS = 0.1  # box units, standard deviation: on waves of 30 cm and more a body stays as thick as it was
 _KEPT = 0.4  # of a part's thickness is the most that either side goes inward, so that they never meet
 _FARTHEST = 0.018  # of the box, that anything moves
@@ -174,9 +174,10 @@ def _broad_normals(mesh: Mesh, usual: float) -> Array:
 
 
 def _as_thick(moved: Array, sight: _Sight, mesh: Mesh) -> Array:
-    """Displacements without what would make limbs thinner or thicker.
+    """Displacements without what would make a body thinner or thicker on long waves, and a limb on all.
 
-    A net blurs the normals beside an outline, where a limb turns away, so that it would come out flat.
+    A net blurs the normals beside an outline, where a limb turns away, so that it would come out flat. A mean
+    over the way of a long wave is, within a limb, one over all its width.
     """
     cells, reach = (sight.cells, sight.cells), _THICKNESS / 2 * sight.cells
     outward: list[Array] = []

@@ -23,7 +23,7 @@ __all__ = ["cut_where_detailed"]
 Array = NDArray[np.float32]
 
 _LEAST_EDGE = 1.2  # pixels of the map: smaller triangles hold all that it knows
-_DETAIL = 0.08  # root of the mean square by which normals differ from their mean over an edge: five degrees
+_DETAIL = 0.12  # root of the mean square by which normals differ from their mean over an edge: seven degrees
 _ABOUT = 2.0  # edges, over which that is judged
 _FACING = 0.1  # cosine to the viewer, from where on the map is followed
 _INSIDE = 0.5  # see `well_inside`: at the outline normals end, which is no detail

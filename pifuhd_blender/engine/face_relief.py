@@ -104,7 +104,7 @@ def carve_face(
     for _ in range(_MOST_CUTS):
         if not chosen.any() or usual_edge(Mesh(mesh.vertices, mesh.faces[chosen])) <= _EDGE * pixel:
             break
-        mesh = cut_in_four(mesh, chosen)
+        mesh = cut_in_four(mesh, chosen & (_edges(mesh) > _EDGE * pixel))  # some may be small already
         chosen = _near_side(mesh, look)
         pause()
     if not chosen.any():
@@ -137,6 +137,12 @@ def _near_side(mesh: Mesh, look: FaceNormals) -> NDArray[np.bool_]:
     about = mesh.faces[told[mesh.faces].any(1)]
     told &= vertex_normals(mesh.vertices, about)[:, 2] > 0
     return np.all(told[mesh.faces], axis=1)
+
+
+def _edges(mesh: Mesh) -> Array:
+    """Root mean square of each face's edges, (F,), box units."""
+    corners = mesh.vertices[mesh.faces]
+    return np.sqrt(np.square(np.roll(corners, -1, axis=1) - corners).sum(2).mean(1))
 
 
 def _calmed(patch: Mesh, rim: NDArray[np.bool_]) -> Mesh:

@@ -12,19 +12,19 @@ __all__ = ["STAGE_SECONDS", "StageTimes"]
 
 # Seconds on two CPU cores with the compact model at 256; also the stages' names and order
 STAGE_SECONDS = {
-    "photo": 0.3,
-    "matte": 1.5,
-    "model": 0.3,
-    "normals": 1.5,
-    "features": 2.0,
-    "surface": 6.0,
-    "mesh": 1.0,
-    "relief": 0.5,
-    "colours": 0.5,
+    "photo": 0.05,
+    "matte": 0.8,
+    "model": 0.1,
+    "normals": 0.6,
+    "features": 0.7,
+    "surface": 0.5,
+    "mesh": 0.1,
+    "relief": 0.6,
+    "colours": 0.3,
 }
-_HEAVY_FACTORS = {"model": 3.0, "normals": 12.0, "features": 20.0, "surface": 8.0}
-# What is counted grows with the surface, so with the square of the resolution
-_FINENESS_FACTORS = {128: 0.4, 256: 1.0, 512: 4.0, 1024: 16.0}
+_HEAVY_FACTORS = {"model": 13.0, "normals": 9.0, "features": 14.0, "surface": 6.0}
+# What is counted grows nearly as the surface does, so as the square of the resolution
+_FINENESS_FACTORS = {128: 0.5, 256: 1.0, 512: 2.5, 1024: 9.0}
 _GROWING_STAGES = ("surface", "mesh", "relief", "colours")
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .mesh import Mesh, vertex_normals
-from .mesh_graph import mean_of_neighbours, usual_edge
+from .mesh_graph import face_edges, mean_of_neighbours, usual_edge
 from .normal_integration import held_beyond, integrate_normals
 from .seen_normals import rows_and_columns, sample_map, sample_normals, trust_in, well_inside
 from .subdivide import cut_in_four
@@ -102,9 +102,10 @@ def carve_face(
     pixel = window / len(look.normals)
     chosen = _near_side(mesh, look)
     for _ in range(_MOST_CUTS):
-        if not chosen.any() or usual_edge(Mesh(mesh.vertices, mesh.faces[chosen])) <= _EDGE * pixel:
+        large = chosen & (face_edges(mesh) > _EDGE * pixel)  # folds may have had theirs cut before
+        if not large.any():
             break
-        mesh = cut_in_four(mesh, chosen & (_edges(mesh) > _EDGE * pixel))  # some may be small already
+        mesh = cut_in_four(mesh, large)
         chosen = _near_side(mesh, look)
         pause()
     if not chosen.any():
@@ -137,12 +138,6 @@ def _near_side(mesh: Mesh, look: FaceNormals) -> NDArray[np.bool_]:
     about = mesh.faces[told[mesh.faces].any(1)]
     told &= vertex_normals(mesh.vertices, about)[:, 2] > 0
     return np.all(told[mesh.faces], axis=1)
-
-
-def _edges(mesh: Mesh) -> Array:
-    """Root mean square of each face's edges, (F,), box units."""
-    corners = mesh.vertices[mesh.faces]
-    return np.sqrt(np.square(np.roll(corners, -1, axis=1) - corners).sum(2).mean(1))
 
 
 def _calmed(patch: Mesh, rim: NDArray[np.bool_]) -> Mesh:

@@ -62,17 +62,21 @@ def fair_sides(mesh: Mesh, pause: Callable[[], None] = lambda: None) -> Mesh:
     mean = mean_of_neighbours(mesh.faces, count)
     facing = vertex_normals(mesh.vertices, mesh.faces)[:, 2]
     for _ in range(round((_ABOUT / usual) ** 2)):
+        pause()
         facing = mean @ facing
     side = np.clip((_SIDE[1] - np.abs(facing)) / (_SIDE[1] - _SIDE[0]), 0, 1)
     chosen = np.flatnonzero(side > 0)
     if not len(chosen):
         return mesh
+    pause()
     bend = csr_matrix(_unit(count) - mean)[chosen]
     used = np.unique(bend.indices)
     bend = bend[:, used]
     pause()
     weight = (_REACH / usual) ** 4 * side[chosen]
+    pause()
     bending = bend.T @ diags(weight.astype(np.float32)) @ bend
+    pause()
     matrix = csr_matrix(_unit(len(used)) + bending)
     scale = diags(np.reciprocal(np.asarray(matrix.diagonal(), np.float32)))
     old = mesh.vertices[used]

@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 
 from .mesh import Mesh
 
-__all__ = ["edges_of", "mean_of_neighbours", "usual_edge"]
+__all__ = ["edges_of", "face_edges", "mean_of_neighbours", "usual_edge"]
 
 
 def edges_of(faces: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -25,9 +25,14 @@ def usual_edge(mesh: Mesh) -> float:
     """Root mean square of the edges' lengths, in the mesh's unit; 0 without any."""
     if not len(mesh.faces):
         return 0.0
+    return float(np.sqrt(np.square(face_edges(mesh)).mean(dtype=np.float64)))
+
+
+def face_edges(mesh: Mesh) -> NDArray[np.float32]:
+    """Root mean square of each face's edges' lengths, (F,), in the mesh's unit."""
     a, b, c = (np.take(mesh.vertices, mesh.faces[:, corner], axis=0) for corner in range(3))
-    squares = [np.einsum("fk,fk->f", edge, edge).mean(dtype=np.float64) for edge in (b - a, c - b, a - c)]
-    return float(np.sqrt(np.mean(squares)))
+    squares = sum(np.einsum("fk,fk->f", edge, edge) for edge in (b - a, c - b, a - c))
+    return np.sqrt(np.asarray(squares, np.float32) / 3)
 
 
 def mean_of_neighbours(faces: NDArray[np.integer], count: int) -> csr_matrix:

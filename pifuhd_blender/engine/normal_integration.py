@@ -77,16 +77,19 @@ def integrate_normals(
     right = np.zeros(count)
     area, conductances = _elements(mesh, usual)
     for i, j, conductance in conductances:
+        progress(0.0)  # a stop does not wait for the matrix
         along = mesh.vertices[j] - mesh.vertices[i]
         wanted = conductance * slopes * np.einsum("fk,fk->f", along, normal)
         right += np.bincount(i, wanted, count) - np.bincount(j, wanted, count)
         starts.append(i)
         ends.append(j)
         weights.append(conductance * stiff)
+    progress(0.0)
     i, j, weight = (np.concatenate(parts) for parts in (starts, ends, weights))
     about = sum(np.bincount(mesh.faces[:, corner], area, count) for corner in range(3))
     share = about / max(float(np.mean(about)), 1e-12)  # of the mesh, that each vertex stands for
     diagonal = held * share + 1e-6 + np.bincount(i, weight, count) + np.bincount(j, weight, count)
+    progress(0.0)
     every = np.arange(count, dtype=np.int32)
     matrix = coo_matrix(
         (
@@ -95,6 +98,7 @@ def integrate_normals(
         ),
         (count, count),
     ).tocsr()
+    progress(0.0)
     # Measured: the rounds grow with the longest wave, in edges, that an eighth of the vertices leave free
     longest = 2 * np.pi * np.sqrt(1.5 / max(float(np.quantile(held, 0.125)), 1e-9))
     expected = 0.9 * min(longest, count**0.5) + 5

@@ -117,7 +117,7 @@ def add_relief(
             progress(done)
 
     pause(0.05)
-    sight = _look(mesh, front, back, matte, usual)
+    sight = _look(mesh, front, back, matte, usual, lambda: pause(0.05))
     pause(0.2)
     moved = integrate_normals(
         mesh, sight.normal, sight.trust, sight.held, lambda done: pause(0.2 + 0.8 * done)
@@ -129,9 +129,11 @@ def add_relief(
     return Mesh(vertices, mesh.faces, mesh.colours)
 
 
-def _look(mesh: Mesh, front: Array, back: Array, matte: Array, usual: float) -> _Sight:
+def _look(
+    mesh: Mesh, front: Array, back: Array, matte: Array, usual: float, pause: Callable[[], None]
+) -> _Sight:
     """Find what the maps see, and what normals they give it."""
-    vertices, own = mesh.vertices, _broad_normals(mesh, usual)
+    vertices, own = mesh.vertices, _broad_normals(mesh, usual, pause)
     count = len(vertices)
     within = well_inside(matte, rows_and_columns(vertices, matte))
     cell, cells = cells_of(vertices, usual)
@@ -141,6 +143,7 @@ def _look(mesh: Mesh, front: Array, back: Array, matte: Array, usual: float) -> 
     middles = mesh.vertices[mesh.faces].mean(1)
     normal = np.zeros((len(mesh.faces), 3), np.float32)
     for picture, facing in ((front, 1), (back, -1)):
+        pause()
         mine = side == facing
         to_viewer = np.array([1, 1, facing], np.float32)
         edge = usual * len(picture) / 2
@@ -154,9 +157,11 @@ def _look(mesh: Mesh, front: Array, back: Array, matte: Array, usual: float) -> 
         inward[mine] = _KEPT * np.maximum(
             np.nan_to_num(towards[:, 2] - exit_.ravel()[cell[mine]], posinf=0), 0
         )
+        pause()
         whole = of_corners == 3 * facing
         where = rows_and_columns(middles[whole], picture)
         normal[whole] = sample_normals(picture, where, edge, _STRONGER)
+    pause()
     steep = np.maximum(np.abs(own[:, 2]), _LEAST_COSINE) ** -_STEEP
     held = (held_beyond(_WAVE, usual) * steep * (1 + _CALM * (1 - trust))).astype(np.float32)
     one_sided = np.abs(of_corners) == 3
@@ -164,11 +169,13 @@ def _look(mesh: Mesh, front: Array, back: Array, matte: Array, usual: float) -> 
     return _Sight(normal, of_faces.astype(np.float32), held, inward, side, cell, cells)
 
 
-def _broad_normals(mesh: Mesh, usual: float) -> Array:
+def _broad_normals(mesh: Mesh, usual: float, pause: Callable[[], None]) -> Array:
     """Vertex normals, each the mean of those about it."""
     normals = vertex_normals(mesh.vertices, mesh.faces)
+    pause()
     mean = mean_of_neighbours(mesh.faces, len(mesh.vertices))
     for _ in range(min(round((_ABOUT / usual) ** 2), _MOST_MEANS)):
+        pause()
         normals = mean @ normals
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
 

@@ -14,6 +14,7 @@ from pifuhd_blender.engine.errors import Cancelled
 from pifuhd_blender.engine.face_relief import FaceNormals, carve_face
 from pifuhd_blender.engine.mesh import Mesh, is_watertight
 from pifuhd_blender.engine.mesh_graph import usual_edge
+from pifuhd_blender.engine.subdivide import cut_in_four
 from pifuhd_blender.engine.surface import extract_surface
 from tests.engine.main_component import main_component
 
@@ -128,6 +129,20 @@ def test_triangles_get_as_small_as_the_looks_pixels(
         fine, FaceNormals(look.normals[::4, ::4], look.left, look.top, SIDE, look.share), front, matte
     )
     assert len(again.vertices) == len(fine.vertices)  # a look with few pixels needs no more
+
+
+def test_what_is_cut_already_is_not_cut_as_often_again(
+    coarse: Mesh, look: FaceNormals, front: Floats32, matte: Floats32
+) -> None:
+    """Folds had their triangles cut before; of two halves of a face one then has no more than the other."""
+    middles = coarse.vertices[coarse.faces].mean(1)
+    half = cut_in_four(coarse, (middles[:, 0] > HEAD[0]) & (middles[:, 2] > 0) & (middles[:, 1] < LOW))
+
+    carved = carve_face(half, look, front, matte)
+
+    x, y, z = carved.vertices.T
+    face = (np.hypot(x - HEAD[0], y - HEAD[1]) < 0.07) & (z > 0)
+    assert 0.7 < (face & (x > HEAD[0])).sum() / (face & (x < HEAD[0])).sum() < 1.4
 
 
 def test_body_and_back_of_the_head_stay(

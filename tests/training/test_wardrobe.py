@@ -45,12 +45,13 @@ def pack(tmp_path: Path) -> AssetPack:
     return pack
 
 
-def people(pack: AssetPack, count: int, *, held_out: bool) -> list[Person]:
+def people(pack: AssetPack, count: int, *, held_out: bool, seated: bool = False) -> list[Person]:
     library = pack.root / "poses.npz"
     names = ["standing01", "standing03", "fight01", "fight02"]
     np.savez(library, aa=np.zeros((4, 1, 3)), names=np.array(names), bones=np.array(["root"]))
     poses = PoseLibrary(library)
-    return [draw_person(np.random.default_rng(k), pack, poses, held_out=held_out) for k in range(count)]
+    rngs = (np.random.default_rng(k) for k in range(count))
+    return [draw_person(rng, pack, poses, held_out=held_out, seated=seated) for rng in rngs]
 
 
 @pytest.mark.parametrize("held_out", [False, True])
@@ -61,6 +62,15 @@ def test_makehumans_own_assets_dress_men_and_women(pack: AssetPack, held_out: bo
     assert all(bool(HELD_OUT_GARMENTS & set(person.garments)) == held_out for person in drawn)
     assert 15 < sum(person.phenotypes["gender"] > 0.5 for person in drawn) < 45  # half, four deviations wide
     assert all(person.skin.endswith("_male") == (person.phenotypes["gender"] < 0.5) for person in drawn)
+
+
+def test_those_who_are_to_sit_are_the_same_people_in_other_poses(pack: AssetPack) -> None:
+    plain, sitting = (people(pack, 20, held_out=True, seated=seated) for seated in (False, True))
+
+    assert [person.garments for person in sitting] == [person.garments for person in plain]
+    assert [person.phenotypes for person in sitting] == [person.phenotypes for person in plain]
+    assert {person.group for person in sitting} == {"extreme"}
+    assert {person.group for person in plain} != {"extreme"}
 
 
 def test_a_whole_pack_draws_as_if_nothing_were_looked_up(pack: AssetPack) -> None:

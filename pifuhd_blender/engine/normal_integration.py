@@ -75,6 +75,7 @@ def integrate_normals(
     stiff = slopes * normal[:, 2] + _HOLD * (1 - trust)
     starts, ends, weights = [], [], []
     right = np.zeros(count)
+    progress(0.0)
     area, conductances = _elements(mesh, usual)
     for i, j, conductance in conductances:
         progress(0.0)  # a stop does not wait for the matrix
@@ -90,14 +91,11 @@ def integrate_normals(
     share = about / max(float(np.mean(about)), 1e-12)  # of the mesh, that each vertex stands for
     diagonal = held * share + 1e-6 + np.bincount(i, weight, count) + np.bincount(j, weight, count)
     progress(0.0)
-    every = np.arange(count, dtype=np.int32)
-    matrix = coo_matrix(
-        (
-            np.concatenate([-weight, -weight, diagonal]).astype(np.float32),
-            (np.concatenate([i, j, every]), np.concatenate([j, i, every])),
-        ),
-        (count, count),
-    ).tocsr()
+    links = coo_matrix((weight.astype(np.float32), (i, j)), (count, count)).tocsr()
+    progress(0.0)
+    links = links + links.T
+    progress(0.0)
+    matrix = (diags(diagonal.astype(np.float32)) - links).tocsr()
     progress(0.0)
     # Measured: the rounds grow with the longest wave, in edges, that an eighth of the vertices leave free
     longest = 2 * np.pi * np.sqrt(1.5 / max(float(np.quantile(held, 0.125)), 1e-9))

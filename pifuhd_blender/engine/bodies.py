@@ -33,6 +33,7 @@ RIM = 0.028  # box units inside the outline: nearer, depth maps bend to the midd
 FILL = 2.5  # cells, standard deviation, over which what is known of a gap is carried to where it is not
 NEAR = 0.015  # of a blurred gap, where something is known of it
 LIMB_WAY = 0.035  # box units, the most that a limb's thickness is judged by
+WIDEST = 0.06  # box units, half of the widest limb that closes in an arc
 LEAST_BODY = 0.02  # box units along the view
 ASIDE = 3  # cells to either side: as wide as depth maps slope from one limb to another
 APART = 0.1  # box units along the view, between limbs that are not grown together
@@ -90,14 +91,15 @@ def lay_bodies(gaps: Tensor | None, depth: Tensor, outline: Outline, share: floa
         return sure_core(depth, outline, share, margin)
     size = depth.shape[-1]
     found = _carried_on(gaps.detach().to(depth.dtype), depth, outline).enlarged(size)
-    depth = _without_slopes(depth, found)
+    # Depth maps of bodies that share an outline close about the middle between them: that is no slope
+    middle = depth.mean(1, keepdim=True)
+    shared = (found.rim > 0.5) & (middle < found.begin) & (middle > found.end)
+    depth = torch.where(shared, depth, _without_slopes(depth, found))
     inside, near = outline.cover >= 0.5, found.near > NEAR
     # Beyond a gap it lies before or behind all that is there: one of the two bodies is, the other not
     before, behind = near & (depth[:, 1:] >= found.inner_back), near & (depth[:, :1] <= found.inner_front)
     beyond = before | behind
     free = _bridged((found.odds > 0) | ~inside | beyond, size)
-    middle = depth.mean(1, keepdim=True)
-    shared = (found.rim > 0.5) & (middle < found.begin) & (middle > found.end)
     is_open = ((free & near & ~beyond) | shared) & inside & (found.steady > 0.5)
     grown = (2 * blurred(free.to(depth.dtype), ROUND / 2 * size) - 1).clamp(min=0)
     shut = 1 - (1 - (1 - grown).square()).sqrt()  # a gap ends in an arc
@@ -107,6 +109,7 @@ def lay_bodies(gaps: Tensor | None, depth: Tensor, outline: Outline, share: floa
     front, back = (torch.where(found.odds > 0, *pair) for pair in ((found.front, front), (found.back, back)))
     first = torch.cat([front, torch.lerp(found.begin, (found.begin + found.inner_front) / 2, shut)], 1)
     last = torch.cat([torch.lerp(found.end, (found.end + found.inner_back) / 2, shut), back], 1)
+    first, last = (_closed(pair, outline, found.rim) for pair in (first, last))
     inner = torch.cat([found.inner_front, found.inner_back], 1)
     between = is_open & (found.inner_front - found.inner_back > LEAST_BODY)
     first, last = thick_enough(first, limb), thick_enough(last, limb)
@@ -182,6 +185,22 @@ def _to_outline(
     rim = (way <= RIM) & (cover > 0) & (near > NEAR) & (near > blurred(alone, FILL))
     maps = torch.where(((known > 0) | (there & ~rim)) & ~steep, maps, torch.where(near > NEAR, carried, maps))
     return maps, near, rim
+
+
+def _closed(pair: Tensor, outline: Outline, rim: Tensor) -> Tensor:
+    """Front and back (B, 2, S, S) of a limb, closed in an arc towards an outline that it shares.
+
+    What is known of its thickness there was carried on from ``RIM`` inside, so it is what the arc leaves of
+    it there that grows less.
+    """
+    half_width = highest_about(outline.way, round(WIDEST / 2 * outline.way.shape[-1])).clamp(RIM, WIDEST)
+    arc, known = (
+        (share * (2 - share)).clamp(min=0).sqrt()
+        for share in ((outline.way / half_width).clamp(max=1), RIM / half_width)
+    )
+    left = torch.lerp(torch.ones_like(arc), (arc / known).clamp(max=1), rim.clamp(0, 1))
+    middle, half = pair.mean(1, keepdim=True), (pair[:, :1] - pair[:, 1:]) / 2 * left
+    return torch.cat([middle + half, middle - half], 1)
 
 
 def _about(seeds: Tensor, where: Tensor) -> Tensor:

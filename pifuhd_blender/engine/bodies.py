@@ -3,68 +3,54 @@
 
 Seen from the side an arm covers the trunk and a leg the other one. Two depth maps know nothing of the gap
 between them, and an MLP that is unsure of where along the view it lies fills it: at no depth is it more
-likely than not. So a net says where it begins and ends, and each body gets a core and a limit of its own
-(``sure_core.py``): what lies between them stays open. Imports torch only.
+likely than not. So a net says where it begins and ends (``gaps.py``), and each body gets a core and a limit
+of its own (``sure_core.py``): what lies between them stays open. Imports torch only.
 
-Legs that stand apart end at the same outline of the matte. Towards it each closes about its own middle; the
-depth maps of both together close about the middle between them, which would be a wall from one to the other.
+The first body is there as far as the front map is nearer than the middle of the gap, the last one as far as
+the back map is beyond it. Where a body ends inside the picture of another one, and where both end at one
+outline, it closes in an arc about its own middle; the depth maps of both together close about the middle
+between them, which would be a wall from one to the other.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from .blur import blurred
-from .networks.area_mean import area_mean
-from .sure_core import ABSENT, FAR, Outline, highest_about, sure_core, thick_enough
+from .gaps import LEAST_BODY, NEAR, RIM, Gaps, carried_gaps
+from .sure_core import ABSENT, Outline, highest_about, sure_core, thick_enough, way_inside
 
 __all__ = ["lay_bodies"]
 
-SURE_ODDS = 1.5  # log odds that a gap must have somewhere: faint ones alone tear what is whole
-CALM = 0.7  # cells of the net's maps, standard deviation of a blur: its outline is drawn cell by cell
-MOST_JUMP = 0.15  # box units between two cells' gaps: from an arm's to that of the trunk behind it
-STEEP = 0.06  # box units between two cells' depths: from one limb to another, where neither is
-LITTLE = 0.005  # of a cell's say, of one where depths are steep: where all are, they count
-RIM = 0.028  # box units inside the outline: nearer, depth maps bend to the middle of all bodies
-FILL = 2.5  # cells, standard deviation, over which what is known of a gap is carried to where it is not
-NEAR = 0.015  # of a blurred gap, where something is known of it
-LIMB_WAY = 0.035  # box units, the most that a limb's thickness is judged by
+SHARED = 0.55  # of a gap's length, the least from front to back where two bodies close and not one map slopes
 WIDEST = 0.06  # box units, half of the widest limb that closes in an arc
-LEAST_BODY = 0.02  # box units along the view
-ASIDE = 3  # cells to either side: as wide as depth maps slope from one limb to another
-APART = 0.1  # box units along the view, between limbs that are not grown together
+OWN_END = 0.7  # of the way to the person's outline: nearer to where it ends itself a body closes there
+LIMB_WAY = 0.035  # box units, the most that a limb's thickness is judged by
 ROUND = 0.02  # box units, standard deviation: over twice as far a gap grows from nothing to all its length
-BRIDGED = 0.016  # box units across: so far depth maps slope from a limb to what is behind it
+BRIDGED = 0.016  # box units across: so wide may what is no gap between two gaps be, and is one
+SLOPE = 0.05  # box units across, likewise, where depth maps slope from a limb to what is behind it
 
 
-@dataclass(frozen=True)
-class _Gaps:
-    """What is known of gaps, maps (B, 1, H, W), beyond their outlines carried on from within.
+class _Met(NamedTuple):
+    """Which bodies the columns of pixels meet, bools (B, 1, S, S); of a pixel at most one of the first three.
 
-    ``odds`` that there is one; the bodies before and behind them, from ``front`` to ``begin`` and from
-    ``end`` to ``back``, and what lies between two of them, from ``inner_front`` to ``inner_back``; ``near``,
-    how much is known; ``steady``, 0 where one gap becomes another at once; ``rim``, 1 at an outline that the
-    bodies share.
+    ``both`` and the gap between them; ``first`` or ``last`` alone; else one body is made of the depth maps.
+    ``has_first`` and ``has_last``, what the depth maps say by themselves; ``known``, whether a gap is near
+    enough for that; ``shared``, whether depth maps close about the middle of both. ``shut``, how far a gap is
+    closed, which ends in an arc.
     """
 
-    odds: Tensor
-    front: Tensor
-    begin: Tensor
-    inner_front: Tensor
-    inner_back: Tensor
-    end: Tensor
-    back: Tensor
-    near: Tensor
-    steady: Tensor
-    rim: Tensor
-
-    def enlarged(self, size: int) -> _Gaps:
-        maps = torch.cat(list(vars(self).values()), 1)
-        return _Gaps(*F.interpolate(maps, (size, size), mode="bilinear", align_corners=False).split(1, 1))
+    both: Tensor
+    first: Tensor
+    last: Tensor
+    has_first: Tensor
+    has_last: Tensor
+    known: Tensor
+    shared: Tensor
+    shut: Tensor
 
 
 def lay_bodies(gaps: Tensor | None, depth: Tensor, outline: Outline, share: float, margin: float) -> Tensor:
@@ -89,142 +75,109 @@ def lay_bodies(gaps: Tensor | None, depth: Tensor, outline: Outline, share: floa
     """
     if gaps is None:
         return sure_core(depth, outline, share, margin)
-    size = depth.shape[-1]
-    found = _carried_on(gaps.detach().to(depth.dtype), depth, outline).enlarged(size)
-    # Depth maps of bodies that share an outline close about the middle between them: that is no slope
-    middle = depth.mean(1, keepdim=True)
-    shared = (found.rim > 0.5) & (middle < found.begin) & (middle > found.end)
-    depth = torch.where(shared, depth, _without_slopes(depth, found))
-    inside, near = outline.cover >= 0.5, found.near > NEAR
-    # Beyond a gap it lies before or behind all that is there: one of the two bodies is, the other not
-    before, behind = near & (depth[:, 1:] >= found.inner_back), near & (depth[:, :1] <= found.inner_front)
-    beyond = before | behind
-    free = _bridged((found.odds > 0) | ~inside | beyond, size)
-    is_open = ((free & near & ~beyond) | shared) & inside & (found.steady > 0.5)
-    grown = (2 * blurred(free.to(depth.dtype), ROUND / 2 * size) - 1).clamp(min=0)
-    shut = 1 - (1 - (1 - grown).square()).sqrt()  # a gap ends in an arc
-
-    limb = outline._replace(way=outline.way.clamp(max=LIMB_WAY) * is_open)
-    front, back = torch.minimum(found.front, depth[:, :1]), torch.maximum(found.back, depth[:, 1:])
-    front, back = (torch.where(found.odds > 0, *pair) for pair in ((found.front, front), (found.back, back)))
-    first = torch.cat([front, torch.lerp(found.begin, (found.begin + found.inner_front) / 2, shut)], 1)
-    last = torch.cat([torch.lerp(found.end, (found.end + found.inner_back) / 2, shut), back], 1)
-    first, last = (_closed(pair, outline, found.rim) for pair in (first, last))
+    found = carried_gaps(gaps.detach().to(depth.dtype), depth, outline).enlarged(depth.shape[-1])
+    met = _bodies_met(found, depth, outline)
+    first, last = _limbs(found, met, depth)
     inner = torch.cat([found.inner_front, found.inner_back], 1)
-    between = is_open & (found.inner_front - found.inner_back > LEAST_BODY)
-    first, last = thick_enough(first, limb), thick_enough(last, limb)
+    three = found.inner_front - found.inner_back > LEAST_BODY
+    inside, steep = outline.cover >= 0.5, found.steep > 0.5
     parts: list[Tensor] = []
-    for pair, there in ((first, is_open), (last, is_open), (inner, between)):
-        body = sure_core(pair, limb, share, margin)
+    for pair, where, has in (
+        (first, met.both | met.first, met.has_first),
+        (last, met.both | met.last, met.has_last),
+        (inner, met.both & three, None),
+    ):
+        # A map that slopes from one limb to another is no limb: beyond the gap's ends nothing would be left
+        there = where & ((pair[:, :1] - pair[:, 1:] > LEAST_BODY) | ~steep)
+        limb, way = pair, outline.way
+        if has is not None:
+            way = torch.minimum(way, way_inside(inside & (has | ~met.known)))
+            closes = torch.maximum(found.rim.clamp(0, 1), (way < OWN_END * outline.way).to(way.dtype))
+            limb = _closed(pair, way, closes)
+        ends = Outline(outline.cover * there, way.clamp(max=LIMB_WAY) * there)
+        body = sure_core(thick_enough(limb, ends), ends, share, margin)
         # Where it is not it stays in its place: between two pixels it must not wander through the gap
-        parts.append(torch.where(there, body, torch.cat([body[:, :1], torch.full_like(pair, ABSENT)], 1)))
-    whole = sure_core(depth, outline, share, margin)
-    parts[0] = torch.where(is_open | behind, parts[0], whole)
-    parts[1] = torch.where(is_open | (before & ~behind), parts[1], whole)
-    return torch.cat(parts, 1)
+        absent = torch.full_like(body, ABSENT)
+        parts.append(torch.where(there, body, torch.cat([body[:, :1], absent[:, 1:]], 1)))
+    cleared = torch.where(met.shared, depth, _without_slopes(depth, found))
+    whole = sure_core(cleared, outline, share, margin)
+    apart = met.both | met.first | met.last
+    return torch.cat([*(torch.where(apart, part, whole) for part in parts[:2]), parts[2]], 1)
 
 
-def _carried_on(gaps: Tensor, depth: Tensor, outline: Outline) -> _Gaps:
-    """Gaps in the net's own cells, as far as the outline of what they part."""
-    height, width = gaps.shape[-2:]
-    way, cover = (area_mean(one, height, width) for one in (outline.way, outline.cover))
-    depth = area_mean(depth, height, width)
-    odds, maps, steady = _steady_gaps(gaps, depth, cover >= 0.5)
-    there = (odds > 0) & (cover >= 0.5)
-    steep = torch.maximum(*(_jump(side, cover >= 0.5) for side in depth.split(1, 1))) > STEEP
-    maps, near, rim = _to_outline(maps, there, steep, way, cover)
-    odds = torch.where(rim, odds.clamp(min=1), odds)
-
+def _bodies_met(found: Gaps, depth: Tensor, outline: Outline) -> _Met:
+    size = depth.shape[-1]
     front, back = depth.split(1, 1)
-    begin, end = _limbs_aside(front, back, cover, way)
-    jumps = (begin - end > APART) & (cover >= 0.5) & ~there
-    between = torch.cat([front, begin, end, begin, end, back], 1)
-    maps, odds = torch.where(jumps, between, maps), torch.where(jumps, odds.clamp(min=1), odds)
-    near, steady = (torch.where(jumps, torch.ones_like(odds), each) for each in (near, steady))
-    front, begin, inner_front, inner_back, end, back = maps.split(1, 1)
-    return _Gaps(odds, front, begin, inner_front, inner_back, end, back, near, steady, rim.to(odds.dtype))
-
-
-def _steady_gaps(gaps: Tensor, depth: Tensor, inside: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Gaps that the net is sure of and that go on from cell to cell.
-
-    Returns
-    -------
-    odds, maps, steady : Tensor
-        As :class:`_Gaps` has them, the ends in its order.
-    """
-    front, back = depth.split(1, 1)
-    odds = blurred(gaps[:, :1], CALM)
-    doubtful = ~_about(odds > SURE_ODDS, (odds > 0) & inside) & inside
-    odds = torch.where(doubtful, odds.clamp(max=-1), odds)
-    before, all_behind, all_before, behind = gaps[:, 1:].clamp(min=LEAST_BODY).split(1, 1)
-    begin, end, last_begin, last_end = front - before, back + all_behind, front - all_before, back + behind
-    there = (odds > 0) & inside
-    first, last = (
-        _jump((begin + end) / 2, there) < MOST_JUMP for begin, end in ((begin, end), (last_begin, last_end))
+    middle = depth.mean(1, keepdim=True)
+    inside, known = outline.cover >= 0.5, (found.near > NEAR) & (found.steady > 0.5)
+    shared = (found.rim > 0.5) & (middle < found.begin) & (middle > found.end)
+    shared &= front - back > SHARED * (found.begin - found.end)
+    has_first = (front > _middle_of_first(found)) | shared
+    has_last = (back < _middle_of_last(found)) | shared
+    both = has_first & has_last
+    free = (found.odds > 0) | ~inside | (known & ~both)
+    free = _bridged(free, BRIDGED, size) | (_bridged(free, SLOPE, size) & (found.steep > 0.5) & known)
+    grown = (2 * blurred(free.to(depth.dtype), ROUND / 2 * size) - 1).clamp(min=0)
+    shut = 1 - (1 - (1 - grown).square()).sqrt()
+    # Of three bodies those that are left when one ends are taken for one
+    alone = inside & known & (found.inner_front - found.inner_back <= LEAST_BODY)
+    return _Met(
+        both=inside & known & both & (free | shared),
+        first=alone & has_first & ~has_last,
+        last=alone & has_last & ~has_first,
+        has_first=has_first,
+        has_last=has_last,
+        known=known,
+        shared=shared,
+        shut=shut,
     )
-    inner_front, inner_back = torch.where(first, end, last_end), torch.where(last, last_begin, begin)
-    begin, end = torch.where(first, begin, last_begin), torch.where(last, last_end, end)
-    steady = first | last
-    odds = torch.where(steady, odds, odds.clamp(max=-1))
-    return odds, torch.cat([front, begin, inner_front, inner_back, end, back], 1), steady.to(odds.dtype)
 
 
-def _to_outline(
-    maps: Tensor, there: Tensor, steep: Tensor, way: Tensor, cover: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Ends of gaps (B, 6, H, W) carried on to the outline, how much is known, and where they share it.
+def _limbs(found: Gaps, met: _Met, depth: Tensor) -> tuple[Tensor, Tensor]:
+    """Front and back (B, 2, S, S) of the first body, and of the last one."""
+    front, back = depth.split(1, 1)
+    begin = torch.lerp(found.begin, _middle_of_first(found), met.shut)
+    end = torch.lerp(found.end, _middle_of_last(found), met.shut)
+    steep = found.steep > 0.5
+    # Beside the other one depth maps slope to it, and end where the gap would
+    first_back = torch.where(met.both, begin, torch.where(steep, torch.maximum(back, begin), back))
+    last_front = torch.where(met.both, end, torch.where(steep, torch.minimum(front, end), front))
+    first_front = torch.where(met.both, torch.maximum(found.front, front), front)
+    last_back = torch.where(met.both, torch.minimum(found.back, back), back)
+    return torch.cat([first_front, first_back], 1), torch.cat([last_front, last_back], 1)
 
-    What they are where depth maps go from one limb to another, ``steep``, comes from beside that, too.
+
+def _middle_of_first(found: Gaps) -> Tensor:
+    return (found.begin + found.inner_front) / 2
+
+
+def _middle_of_last(found: Gaps) -> Tensor:
+    return (found.inner_back + found.end) / 2
+
+
+def _closed(pair: Tensor, way: Tensor, closes: Tensor) -> Tensor:
+    """Front and back (B, 2, S, S) of a limb, closed in an arc towards where it ends.
+
+    Parameters
+    ----------
+    pair : Tensor
+        As it is ``RIM`` inside, carried on from there: of that it keeps what an arc leaves.
+    way : Tensor
+        How far inside a pixel is, (B, 1, S, S), box units.
+    closes : Tensor
+        Where it does, in [0, 1].
     """
-    known = (there & (way > RIM)).to(maps.dtype)
-    near = blurred(known, FILL)
-    trusted = known * torch.where(steep, LITTLE, 1.0)
-    carried = blurred(maps * trusted, FILL) / blurred(trusted, FILL).clamp(min=1e-3 * LITTLE)
-    alone = ((cover >= 0.5) & (way > RIM) & ~there).to(maps.dtype)
-    rim = (way <= RIM) & (cover > 0) & (near > NEAR) & (near > blurred(alone, FILL))
-    maps = torch.where(((known > 0) | (there & ~rim)) & ~steep, maps, torch.where(near > NEAR, carried, maps))
-    return maps, near, rim
-
-
-def _closed(pair: Tensor, outline: Outline, rim: Tensor) -> Tensor:
-    """Front and back (B, 2, S, S) of a limb, closed in an arc towards an outline that it shares.
-
-    What is known of its thickness there was carried on from ``RIM`` inside, so it is what the arc leaves of
-    it there that grows less.
-    """
-    half_width = highest_about(outline.way, round(WIDEST / 2 * outline.way.shape[-1])).clamp(RIM, WIDEST)
-    arc, known = (
+    half_width = highest_about(way, round(WIDEST / 2 * way.shape[-1])).clamp(RIM, WIDEST)
+    arc, inside = (
         (share * (2 - share)).clamp(min=0).sqrt()
-        for share in ((outline.way / half_width).clamp(max=1), RIM / half_width)
+        for share in ((way / half_width).clamp(max=1), RIM / half_width)
     )
-    left = torch.lerp(torch.ones_like(arc), (arc / known).clamp(max=1), rim.clamp(0, 1))
+    left = torch.lerp(torch.ones_like(arc), (arc / inside).clamp(max=1), closes)
     middle, half = pair.mean(1, keepdim=True), (pair[:, :1] - pair[:, 1:]) / 2 * left
     return torch.cat([middle + half, middle - half], 1)
 
 
-def _about(seeds: Tensor, where: Tensor) -> Tensor:
-    """The connected regions of ``where`` that hold a seed, bools (B, 1, H, W)."""
-    reached = seeds & where
-    while True:
-        wider = (F.max_pool2d(reached.float(), 3, 1, 1) > 0) & where
-        if torch.equal(wider, reached):
-            return reached
-        reached = wider
-
-
-def _limbs_aside(front: Tensor, back: Tensor, cover: Tensor, way: Tensor) -> tuple[Tensor, Tensor]:
-    """Where a gap would be between a limb that is seen alone on one side and another one on the other side.
-
-    Where one ends that is before the other, depth maps slope from the one to the other: a sheet between them.
-    """
-    alone = (cover >= 0.5) & (way > RIM)
-    return highest_about(torch.where(alone, back, -FAR), ASIDE), -highest_about(
-        torch.where(alone, -front, -FAR), ASIDE
-    )
-
-
-def _without_slopes(depth: Tensor, found: _Gaps) -> Tensor:
+def _without_slopes(depth: Tensor, found: Gaps) -> Tensor:
     """Depth maps (B, 2, S, S) that end in no gap: where they slope from a limb to what is behind it."""
     front, back = depth.split(1, 1)
     near = found.near > NEAR
@@ -233,12 +186,7 @@ def _without_slopes(depth: Tensor, found: _Gaps) -> Tensor:
     return torch.cat([front, back], 1)
 
 
-def _bridged(free: Tensor, size: int) -> Tensor:
-    """Bools (B, 1, S, S) without seams as wide as depth maps slope."""
-    reach = max(1, round(BRIDGED / 2 * size))
+def _bridged(free: Tensor, across: float, size: int) -> Tensor:
+    """Bools (B, 1, S, S) without seams of some width, box units."""
+    reach = max(1, round(across / 2 * size))
     return -highest_about(-highest_about(free.float(), reach), reach) > 0
-
-
-def _jump(x: Tensor, there: Tensor) -> Tensor:
-    """How far a map's cells about each one, as far as they count, differ; negative where none does."""
-    return highest_about(torch.where(there, x, -FAR), 1) + highest_about(torch.where(there, -x, -FAR), 1)

@@ -27,6 +27,7 @@ __all__ = [
     "highest_about",
     "sure_core",
     "thick_enough",
+    "way_inside",
 ]
 
 MOST_JUMP = 0.12  # box units between two cells' middles: legs a stride apart leave more
@@ -63,12 +64,18 @@ class Outline(NamedTuple):
 
 def find_outline(matte: Tensor) -> Outline:
     """The outline of a matte (B, 1, H, W) in [0, 1]. The picture's edge is none."""
-    height, width = matte.shape[-2:]
+    width = matte.shape[-1]
     reach = max(1, round(PINHOLE / 4 * width))
     closed = -highest_about(-highest_about(matte, reach), reach)
     cover = blurred(closed, COVER_BLUR / 2 * width)
+    return Outline(cover, way_inside(cover))
+
+
+def way_inside(cover: Tensor) -> Tensor:
+    """How far inside what is covered by half or more a pixel is, box units, as :class:`Outline` has it."""
+    height, width = cover.shape[-2:]
     cell = 4 / width  # every second pixel is as good, once smoothed
-    outside = (area_mean(cover, height // 2, width // 2) < 0.5).float()
+    outside = (area_mean(cover.float(), height // 2, width // 2) < 0.5).float()
     inward = torch.zeros_like(outside)
     for step in range(int(THICKEST / (ROUND * cell)) + 1):
         inward = inward + (1 - outside)
@@ -78,8 +85,7 @@ def find_outline(matte: Tensor) -> Outline:
             across, along = F.max_pool2d(outside, (1, 3), 1, (0, 1)), F.max_pool2d(outside, (3, 1), 1, (1, 0))
             outside = torch.maximum(across, along)
     way = blurred(cell * (inward - 0.5).clamp(min=0), WAY_BLUR / cell)
-    way = F.interpolate(way, size=(height, width), mode="bilinear")
-    return Outline(cover, way * (cover >= 0.5))
+    return F.interpolate(way, size=(height, width), mode="bilinear") * (cover >= 0.5)
 
 
 def thick_enough(depth: Tensor, outline: Outline) -> Tensor:

@@ -6,8 +6,8 @@ between them, and an MLP that is unsure of where along the view it lies fills it
 likely than not. So a net says where it begins and ends (``gaps.py``), and each body gets a core and a limit
 of its own (``sure_core.py``): what lies between them stays open. Imports torch only.
 
-The first body is there as far as the front map is nearer than the middle of the gap, the last one as far as
-the back map is beyond it. Where a body ends inside the picture of another one, and where both end at one
+The first body is there as far as the front map stays before most of the gap, the last one as far as the back
+map stays behind it. Where a body ends inside the picture of another one, and where both end at one
 outline, it closes in an arc about its own middle; the depth maps of both together close about the middle
 between them, which would be a wall from one to the other.
 """
@@ -21,14 +21,16 @@ from torch import Tensor
 
 from .blur import blurred
 from .gaps import LEAST_BODY, NEAR, RIM, Gaps, carried_gaps
-from .sure_core import ABSENT, Outline, highest_about, sure_core, thick_enough, way_inside
+from .sure_core import ABSENT, Outline, highest_about, is_steady, sure_core, thick_enough, way_inside
 
 __all__ = ["lay_bodies"]
 
-SHARED = 0.55  # of a gap's length, the least from front to back where two bodies close and not one map slopes
+SHARED = 0.8  # of a gap's length, the least from front to back where two bodies close and not one map slopes
+CLOSING = 0.01  # box units inside the outline, within which that is less, down to nothing
 WIDEST = 0.06  # box units, half of the widest limb that closes in an arc
 OWN_END = 0.7  # of the way to the person's outline: nearer to where it ends itself a body closes there
 LIMB_WAY = 0.035  # box units, the most that a limb's thickness is judged by
+NEARER = 0.75  # of the way through a gap, from its far side, that a body's own depth map is at least
 ROUND = 0.02  # box units, standard deviation: over twice as far a gap grows from nothing to all its length
 BRIDGED = 0.016  # box units across: so wide may what is no gap between two gaps be, and is one
 SLOPE = 0.05  # box units across, likewise, where depth maps slope from a limb to what is behind it
@@ -81,6 +83,7 @@ def lay_bodies(gaps: Tensor | None, depth: Tensor, outline: Outline, share: floa
     inner = torch.cat([found.inner_front, found.inner_back], 1)
     three = found.inner_front - found.inner_back > LEAST_BODY
     inside, steep = outline.cover >= 0.5, found.steep > 0.5
+    sure = met.both | is_steady(depth, inside)
     parts: list[Tensor] = []
     for pair, where, has in (
         (first, met.both | met.first, met.has_first),
@@ -96,6 +99,9 @@ def lay_bodies(gaps: Tensor | None, depth: Tensor, outline: Outline, share: floa
             limb = _closed(pair, way, closes)
         ends = Outline(outline.cover * there, way.clamp(max=LIMB_WAY) * there)
         body = sure_core(thick_enough(limb, ends), ends, share, margin)
+        # Alone where depth maps slope to the other one it is not sure
+        core = torch.where(sure, body[:, 1:2], body[:, 1:2].clamp(max=0))
+        body = torch.cat([body[:, :1], core, body[:, 2:]], 1)
         # Where it is not it stays in its place: between two pixels it must not wander through the gap
         absent = torch.full_like(body, ABSENT)
         parts.append(torch.where(there, body, torch.cat([body[:, :1], absent[:, 1:]], 1)))
@@ -111,9 +117,10 @@ def _bodies_met(found: Gaps, depth: Tensor, outline: Outline) -> _Met:
     middle = depth.mean(1, keepdim=True)
     inside, known = outline.cover >= 0.5, (found.near > NEAR) & (found.steady > 0.5)
     shared = (found.rim > 0.5) & (middle < found.begin) & (middle > found.end)
-    shared &= front - back > SHARED * (found.begin - found.end)
-    has_first = (front > _middle_of_first(found)) | shared
-    has_last = (back < _middle_of_last(found)) | shared
+    least = SHARED * (outline.way / CLOSING).clamp(max=1) * (found.begin - found.end)
+    shared &= front - back > least
+    has_first = (front > _first_from(found)) | shared
+    has_last = (back < _last_from(found)) | shared
     both = has_first & has_last
     free = (found.odds > 0) | ~inside | (known & ~both)
     free = _bridged(free, BRIDGED, size) | (_bridged(free, SLOPE, size) & (found.steep > 0.5) & known)
@@ -136,8 +143,8 @@ def _bodies_met(found: Gaps, depth: Tensor, outline: Outline) -> _Met:
 def _limbs(found: Gaps, met: _Met, depth: Tensor) -> tuple[Tensor, Tensor]:
     """Front and back (B, 2, S, S) of the first body, and of the last one."""
     front, back = depth.split(1, 1)
-    begin = torch.lerp(found.begin, _middle_of_first(found), met.shut)
-    end = torch.lerp(found.end, _middle_of_last(found), met.shut)
+    begin = torch.lerp(found.begin, (found.begin + found.inner_front) / 2, met.shut)
+    end = torch.lerp(found.end, (found.inner_back + found.end) / 2, met.shut)
     steep = found.steep > 0.5
     # Beside the other one depth maps slope to it, and end where the gap would
     first_back = torch.where(met.both, begin, torch.where(steep, torch.maximum(back, begin), back))
@@ -147,12 +154,12 @@ def _limbs(found: Gaps, met: _Met, depth: Tensor) -> tuple[Tensor, Tensor]:
     return torch.cat([first_front, first_back], 1), torch.cat([last_front, last_back], 1)
 
 
-def _middle_of_first(found: Gaps) -> Tensor:
-    return (found.begin + found.inner_front) / 2
+def _first_from(found: Gaps) -> Tensor:
+    return torch.lerp(found.inner_front, found.begin, NEARER)
 
 
-def _middle_of_last(found: Gaps) -> Tensor:
-    return (found.inner_back + found.end) / 2
+def _last_from(found: Gaps) -> Tensor:
+    return torch.lerp(found.inner_back, found.end, NEARER)
 
 
 def _closed(pair: Tensor, way: Tensor, closes: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ __all__ = [
     "Outline",
     "find_outline",
     "highest_about",
+    "is_steady",
     "sure_core",
     "thick_enough",
     "way_inside",
@@ -152,10 +153,7 @@ def sure_core(depth: Tensor, outline: Outline, share: float, margin: float) -> T
     inside = outline.cover >= 0.5
     thickness = (depth[:, :1] - depth[:, 1:2]).clamp(min=0)
     middle = depth.mean(1, keepdim=True)
-    reach = max(1, round(JUMP_WITHIN / 2 * depth.shape[-1]))
-    highest = highest_about(torch.where(inside, middle, -FAR), reach)
-    lowest = -highest_about(torch.where(inside, -middle, -FAR), reach)
-    steady = highest - lowest < MOST_JUMP
+    steady = is_steady(depth, inside)
     within = 2 * outline.cover - 1
     rim = (outline.way / RIM_WIDTH).clamp(max=1)
     kept = 1 - (1 - share) * rim  # at the outline, where the MLP has no say, all of it
@@ -164,6 +162,15 @@ def sure_core(depth: Tensor, outline: Outline, share: float, margin: float) -> T
     rim = torch.where(steady, rim, 1)
     limit = torch.where(inside, core + (free - core) * rim, COVER_BLUR * within)
     return torch.cat([middle, core, limit], 1)
+
+
+def is_steady(depth: Tensor, inside: Tensor) -> Tensor:
+    """Where the middle of depth maps (B, 2, H, W) does not jump to that of another limb, (B, 1, H, W)."""
+    middle = depth.mean(1, keepdim=True)
+    reach = max(1, round(JUMP_WITHIN / 2 * depth.shape[-1]))
+    highest = highest_about(torch.where(inside, middle, -FAR), reach)
+    lowest = -highest_about(torch.where(inside, -middle, -FAR), reach)
+    return highest - lowest < MOST_JUMP
 
 
 def highest_about(x: Tensor, reach: int) -> Tensor:

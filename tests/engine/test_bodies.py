@@ -56,9 +56,18 @@ def told(gaps: Tensor, depth: Tensor, columns: slice, *ends: float) -> Tensor:
 
 def bounds(gaps: Tensor, depth: Tensor, matte: Tensor, column: int, w: list[float]) -> list[str]:
     """Of points in the middle row: "in" or "out" whatever the MLP says, or "open" to it."""
+    return at(laid(gaps, depth, matte), column, w)
+
+
+def laid(gaps: Tensor, depth: Tensor, matte: Tensor) -> Tensor:
+    """Depth maps and the bodies behind them."""
     outline = find_outline(matte)
     depth = thick_enough(depth, outline)
-    maps = torch.cat([depth, lay_bodies(gaps, depth, outline, SHARE, MARGIN)], 1)
+    return torch.cat([depth, lay_bodies(gaps, depth, outline, SHARE, MARGIN)], 1)
+
+
+def at(maps: Tensor, column: int, w: list[float]) -> list[str]:
+    """What :func:`bounds` says, of bodies that are laid."""
     points = torch.tensor([[w]])
     low, high = core_bounds(maps[..., SIDE // 2, column, None].expand(-1, -1, len(w)), points)
     return [
@@ -91,8 +100,9 @@ def test_no_sheet_hangs_where_the_depth_map_slopes_from_the_arm_to_the_trunk() -
     depth, matte = arm_before_trunk()
     depth[0, 0, :, 280:288] = torch.linspace(0.18, 0.02, 8)  # as a net draws it
     gaps = seen(depth, slice(58, 70), 0.12, 0.0)
+    maps = laid(gaps, depth, matte)
     for column in range(256, 296):
-        assert bounds(gaps, depth, matte, column, [0.06]) == ["out"], column
+        assert at(maps, column, [0.06]) == ["out"], column
     none = seen(depth, slice(0, 0), 0.12, 0.0)
     assert bounds(none, depth, matte, 284, [0.06]) != ["out"]
 
@@ -101,8 +111,9 @@ def test_legs_close_each_about_its_own_middle_at_an_outline_that_they_share() ->
     """At the outline the depth maps of both lie between them, and the net is in doubt."""
     depth, matte = legs()
     gaps = seen(depth, slice(62, 66), 0.08, -0.08)
+    maps = laid(gaps, depth, matte)
     for column in (241, 244, 256, 268, 270):
-        assert bounds(gaps, depth, matte, column, [0.0]) == ["out"], column
+        assert at(maps, column, [0.0]) == ["out"], column
     middle, core, limit = (
         maps[0, :, SIDE // 2, 240:272]
         for maps in lay_bodies(gaps, depth, find_outline(matte), SHARE, MARGIN).unflatten(1, (3, 3)).unbind(2)
@@ -132,8 +143,9 @@ def test_between_gaps_at_different_depths_the_trunk_is_not_slit() -> None:
     gaps = seen(depth, slice(58, 70), 0.12, 0.06)
     gaps[:, 0, 20:108, 64:90] = 6
     gaps = told(gaps, depth, slice(64, None), -0.08, -0.14)
+    maps = laid(gaps, depth, matte)
     for column in range(240, 272):
-        assert bounds(gaps, depth, matte, column, [-0.02]) != ["out"], column
+        assert at(maps, column, [-0.02]) != ["out"], column
 
 
 def test_a_gap_ends_in_an_arc() -> None:
@@ -158,8 +170,9 @@ def test_a_leg_beside_one_that_is_farther_off_is_another_body() -> None:
     front[252:262], back[248:258] = torch.linspace(0.2, -0.1, 10), torch.linspace(0.1, -0.2, 10)
     depth = torch.stack([front, back])[None, :, None].expand(1, 2, SIDE, SIDE)
     gaps = seen(depth, slice(0, 0), 0.1, -0.1)
+    maps = laid(gaps, depth, matte)
     for column in range(228, 284):
-        assert bounds(gaps, depth, matte, column, [0.0]) == ["out"], column
+        assert at(maps, column, [0.0]) == ["out"], column
     assert bounds(gaps, depth, matte, 232, [0.15, -0.15]) == ["in", "out"]
     assert bounds(gaps, depth, matte, 280, [0.15, -0.15]) == ["out", "in"]
 
@@ -216,3 +229,75 @@ def test_where_the_first_leg_alone_meets_the_outline_there_is_no_second_one() ->
     seen_alone = bounds(gaps, depth, matte, 216, [0.15, 0.0, -0.15])
     assert seen_alone[0] != "out"
     assert seen_alone[1:] == ["out", "out"]
+
+
+def thickness(bodies: Tensor, body: int) -> Tensor:
+    """Of a body's limits along the middle row, box units; 0 where it is not."""
+    return 2 * bodies[0, 3 * body + 2, SIDE // 2].clamp(min=0)
+
+
+def test_legs_are_round_towards_an_outline_that_they_share() -> None:
+    """There were walls, and a blade where one depth map had closed into the gap before the other."""
+    depth, matte = legs()
+    depth = depth.clone()
+    depth[0, 1, :, 241] = -0.07
+    depth[0, 0, :, 241] = 0.14
+    bodies = lay_bodies(seen(depth, slice(62, 66), 0.08, -0.08), depth, find_outline(matte), SHARE, MARGIN)
+    for body in (0, 1):
+        grown = thickness(bodies, body)[240:257].diff()
+        assert (grown > -1e-3).all()
+        assert (thickness(bodies, body)[241:271] > 0).all()
+        assert thickness(bodies, body)[242] < 0.65 * thickness(bodies, body)[256]
+
+
+def stride() -> tuple[Tensor, Tensor, Tensor]:
+    """Legs 0.2 apart along the view, 0.1 thick: the near one from column 236 on, the far one up to 276.
+
+    Depth maps slope from the one to the other over ten pixels, as a net draws them; it tells of a gap where
+    the legs cover each other.
+    """
+    matte = torch.zeros(1, 1, SIDE, SIDE)
+    matte[..., 80:432, 200:312] = 1
+    front, back = torch.full((SIDE,), -0.1), torch.full((SIDE,), -0.2)
+    front[241:], back[281:] = 0.2, 0.1
+    front[231:241], back[271:281] = torch.linspace(-0.1, 0.2, 10), torch.linspace(-0.2, 0.1, 10)
+    depth = torch.stack([front, back])[None, :, None].expand(1, 2, SIDE, SIDE)
+    return depth, matte, seen(depth, slice(60, 68), 0.1, -0.1)
+
+
+def test_legs_in_stride_end_round_where_each_ends_inside_the_other_ones_picture() -> None:
+    depth, matte, gaps = stride()
+    bodies = lay_bodies(gaps, depth, find_outline(matte), SHARE, MARGIN)
+    near, far = (thickness(bodies, body) for body in (0, 1))
+    middle = bodies[0, ::3, SIDE // 2]
+    assert (middle[0, 250:262] > 0.1).all()
+    assert (middle[1, 250:262] < -0.1).all()
+    for leg in (near[236:256], far[256:276].flip(0)):
+        assert (leg.diff() > -1e-3).all()
+        assert leg[-1] == pytest.approx(0.12, abs=0.02)
+        assert leg[4] < 0.85 * leg[-1]
+    maps = laid(gaps, depth, matte)
+    for column in range(200, 312):
+        assert at(maps, column, [0.0]) == ["out"], column
+
+
+def test_beside_an_arm_the_trunk_keeps_the_front_that_the_picture_shows() -> None:
+    """It was cut down to where the gap behind the arm ended."""
+    depth, matte = arm_before_trunk()
+    gaps = seen(depth, slice(58, 70), 0.12, -0.06)
+    maps = laid(gaps, depth, matte)
+    for column in (224, 288):
+        assert at(maps, column, [-0.02]) != ["out"], column
+    assert bounds(gaps, depth, matte, 256, [-0.02]) == ["out"]
+
+
+def test_a_gap_that_ends_closes_in_its_middle() -> None:
+    depth, matte = legs()
+    gaps = seen(depth, slice(62, 66), 0.1, 0.02)
+    gaps[:, 0, :60] = -6
+    bodies = lay_bodies(gaps, depth, find_outline(matte), SHARE, MARGIN)
+    first, last = bodies[0, :3, 236:256, 256], bodies[0, 3:6, 236:256, 256]
+    begin, end = first[0] - first[2], last[0] + last[2]
+    closing = (first[0] > last[0]) & (begin > end)
+    assert closing.any()
+    assert ((begin + end) / 2)[closing] == pytest.approx(0.06, abs=0.005)

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn import functional as F
 
-from pifuhd_blender.engine.sure_core import THICKEST, find_outline, sure_core, thick_enough
+from pifuhd_blender.engine.sure_core import THICKEST, find_outline, highest_about, sure_core, thick_enough
 
 SIDE = 192
 
@@ -106,3 +107,10 @@ def test_no_core_hangs_between_limbs_at_different_depths() -> None:
     assert core[80] > 0.04
     assert core[112] > 0.04
     assert limit[95] == pytest.approx(0.11, abs=1e-3)  # the MLP decides there
+
+
+@pytest.mark.parametrize("reach", [1, 2, 3, 7, 15])
+def test_the_highest_about_a_pixel_is_that_of_its_square(reach: int) -> None:
+    x = torch.randn(2, 1, 33, 40)
+    side = 2 * reach + 1
+    assert torch.equal(highest_about(x, reach), F.max_pool2d(F.pad(x, [reach] * 4, value=-9), side, 1))

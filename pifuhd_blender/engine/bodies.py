@@ -32,6 +32,7 @@ OWN_END = 0.7  # of the way to the person's outline: nearer to where it ends its
 LIMB_WAY = 0.035  # box units, the most that a limb's thickness is judged by
 NEARER = 0.75  # of the way through a gap, from its far side, that a body's own depth map is at least
 ROUND = 0.02  # box units, standard deviation: over twice as far a gap grows from nothing to all its length
+SEAM = 0.016  # box units across, in what is sure of a limb
 BRIDGED = 0.016  # box units across: so wide may what is no gap between two gaps be, and is one
 SLOPE = 0.05  # box units across, likewise, where depth maps slope from a limb to what is behind it
 
@@ -99,8 +100,9 @@ def lay_bodies(gaps: Tensor | None, depth: Tensor, outline: Outline, share: floa
             limb = _closed(pair, way, closes)
         ends = Outline(outline.cover * there, way.clamp(max=LIMB_WAY) * there)
         body = sure_core(thick_enough(limb, ends), ends, share, margin)
-        # Alone where depth maps slope to the other one it is not sure
-        core = torch.where(sure, body[:, 1:2], body[:, 1:2].clamp(max=0))
+        # Alone where depth maps slope to the other one it is not sure, but for seams
+        seen = _bridged(there & sure, SEAM, depth.shape[-1])
+        core = torch.where(seen, body[:, 1:2], body[:, 1:2].clamp(max=0))
         body = torch.cat([body[:, :1], core, body[:, 2:]], 1)
         # Where it is not it stays in its place: between two pixels it must not wander through the gap
         absent = torch.full_like(body, ABSENT)

@@ -93,24 +93,27 @@ def lay_bodies(gaps: Tensor | None, depth: Tensor, outline: Outline, share: floa
     ):
         # A map that slopes from one limb to another is no limb: beyond the gap's ends nothing would be left
         there = where & ((pair[:, :1] - pair[:, 1:] > LEAST_BODY) | ~steep)
-        limb, way = pair, outline.way
+        limb, ends = pair, outline
         if has is not None:
-            way = torch.minimum(way, way_inside(inside & (has | ~met.known)))
+            way = torch.minimum(outline.way, way_inside(inside & (has | ~met.known)))
             closes = torch.maximum(found.rim.clamp(0, 1), (way < OWN_END * outline.way).to(way.dtype))
-            limb = _closed(pair, way, closes)
-        ends = Outline(outline.cover * there, way.clamp(max=LIMB_WAY) * there)
-        body = sure_core(thick_enough(limb, ends), ends, share, margin)
-        # Alone where depth maps slope to the other one it is not sure, but for seams
-        seen = _bridged(there & sure, SEAM, depth.shape[-1])
-        core = torch.where(seen, body[:, 1:2], body[:, 1:2].clamp(max=0))
-        body = torch.cat([body[:, :1], core, body[:, 2:]], 1)
-        # Where it is not it stays in its place: between two pixels it must not wander through the gap
-        absent = torch.full_like(body, ABSENT)
-        parts.append(torch.where(there, body, torch.cat([body[:, :1], absent[:, 1:]], 1)))
+            limb, ends = _closed(pair, way, closes), outline._replace(way=way)
+        parts.append(_laid(limb, there, sure, ends, share, margin))
     cleared = torch.where(met.shared, depth, _without_slopes(depth, found))
     whole = sure_core(cleared, outline, share, margin)
     apart = met.both | met.first | met.last
     return torch.cat([*(torch.where(apart, part, whole) for part in parts[:2]), parts[2]], 1)
+
+
+def _laid(limb: Tensor, there: Tensor, sure: Tensor, ends: Outline, share: float, margin: float) -> Tensor:
+    """Middle, core and limit (B, 3, S, S) of a limb (B, 2, S, S), its front and back, where it is."""
+    ends = Outline(ends.cover * there, ends.way.clamp(max=LIMB_WAY) * there)
+    middle, core, limit = sure_core(thick_enough(limb, ends), ends, share, margin).split(1, 1)
+    # Alone where depth maps slope to the other one it is not sure, but for seams
+    core = torch.where(_bridged(there & sure, SEAM, limb.shape[-1]), core, core.clamp(max=0))
+    # Where it is not it stays in its place: between two pixels it must not wander through the gap
+    core, limit = (torch.where(there, one, ABSENT) for one in (core, limit))
+    return torch.cat([middle, core, limit], 1)
 
 
 def _bodies_met(found: Gaps, depth: Tensor, outline: Outline) -> _Met:

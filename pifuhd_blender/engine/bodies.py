@@ -32,7 +32,6 @@ OWN_END = 0.7  # of the way to the person's outline: nearer to where it ends its
 LIMB_WAY = 0.035  # box units, the most that a limb's thickness is judged by
 NEARER = 0.75  # of the way through a gap, from its far side, that a body's own depth map is at least
 ROUND = 0.02  # box units, standard deviation: over twice as far a gap grows from nothing to all its length
-SEAM = 0.016  # box units across, in what is sure of a limb
 BRIDGED = 0.016  # box units across: so wide may what is no gap between two gaps be, and is one
 SLOPE = 0.05  # box units across, likewise, where depth maps slope from a limb to what is behind it
 
@@ -109,8 +108,9 @@ def _laid(limb: Tensor, there: Tensor, sure: Tensor, ends: Outline, share: float
     """Middle, core and limit (B, 3, S, S) of a limb (B, 2, S, S), its front and back, where it is."""
     ends = Outline(ends.cover * there, ends.way.clamp(max=LIMB_WAY) * there)
     middle, core, limit = sure_core(thick_enough(limb, ends), ends, share, margin).split(1, 1)
-    # Alone where depth maps slope to the other one it is not sure, but for seams
-    core = torch.where(_bridged(there & sure, SEAM, limb.shape[-1]), core, core.clamp(max=0))
+    core = torch.where(
+        sure, core, core.clamp(max=0)
+    )  # alone where depth maps slope to the other one it is not
     # Where it is not it stays in its place: between two pixels it must not wander through the gap
     core, limit = (torch.where(there, one, ABSENT) for one in (core, limit))
     return torch.cat([middle, core, limit], 1)

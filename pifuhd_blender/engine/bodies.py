@@ -108,9 +108,8 @@ def _laid(limb: Tensor, there: Tensor, sure: Tensor, ends: Outline, share: float
     """Middle, core and limit (B, 3, S, S) of a limb (B, 2, S, S), its front and back, where it is."""
     ends = Outline(ends.cover * there, ends.way.clamp(max=LIMB_WAY) * there)
     middle, core, limit = sure_core(thick_enough(limb, ends), ends, share, margin).split(1, 1)
-    core = torch.where(
-        sure, core, core.clamp(max=0)
-    )  # alone where depth maps slope to the other one it is not
+    # Alone where depth maps slope to the other one it is not sure
+    core = torch.where(sure, core, core.clamp(max=0))
     # Where it is not it stays in its place: between two pixels it must not wander through the gap
     core, limit = (torch.where(there, one, ABSENT) for one in (core, limit))
     return torch.cat([middle, core, limit], 1)

@@ -7,7 +7,9 @@ the first shards. Torch only to hand out batches; no networks here.
 
 from __future__ import annotations
 
+import logging
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +32,7 @@ Sample = dict[str, NDArray[np.float32]]
 """What :meth:`SubjectSet.sample` gives, by name."""
 
 CACHE_SIZES = 160, 320  # pixels; whole-frame stages read pictures at these sizes without decoding a PNG
+LEAST_FREE = 4 << 30  # bytes that the cache leaves on its disk: five megabytes a person are soon many
 CUT_OFF_SHARE = 0.18  # of the samples that are no crops: photos that end before the person does
 # Cells of a 128 depth map that the target reaches beyond the silhouette, and what they count there: as much
 # as a matte that is a little too wide needs, not a third of the whole loss
@@ -43,7 +46,7 @@ class SubjectSet:
     Parameters
     ----------
     folder : Path
-        With ``subject_*.npz``; a ``cache`` folder of smaller pictures is made inside.
+        With ``subject_*.npz``; a ``cache`` folder of smaller pictures is made inside, while there is room.
     limit : int, optional
         Use only the first shards.
     close_ups : bool
@@ -57,6 +60,7 @@ class SubjectSet:
     _paths: list[Path] = field(default_factory=list)
     _shards: dict[Path, Shard] = field(default_factory=dict)
     _cached: dict[Path, NDArray[np.uint8]] = field(default_factory=dict)
+    _full: bool = False  # and said so
 
     def __post_init__(self) -> None:
         self.rescan()
@@ -80,26 +84,44 @@ class SubjectSet:
         """(S, S, 10) as :func:`.shard_file.read_pictures`; S is the least there is with at least ``size``."""
         for cached in CACHE_SIZES:
             if size <= cached:
-                return self._pictures(shard, cached)[view]
+                pictures = self._pictures(shard, cached)
+                if pictures is not None:
+                    return pictures[view]
+                return _shrink(read_pictures(shard.path, [view])[0], cached)
         return read_pictures(shard.path, [view])[0]
 
-    def _pictures(self, shard: Shard, size: int) -> NDArray[np.uint8]:
-        """All pictures of a subject (views, size, size, 10), from a file in the cache, made if missing."""
+    def _pictures(self, shard: Shard, size: int) -> NDArray[np.uint8] | None:
+        """All pictures of a subject (views, size, size, 10), from a file in the cache, made if missing.
+
+        None where there is no room for it.
+        """
         path = self.folder / "cache" / f"{shard.path.stem}.{size}.npy"
         if path not in self._cached:
             if not path.exists():
+                if not self._has_room():
+                    return None
                 self._make(path, shard, size)
             self._cached[path] = np.load(path, mmap_mode="r")
         return self._cached[path]
 
+    def _has_room(self) -> bool:
+        free = shutil.disk_usage(self.folder).free
+        if free < LEAST_FREE and not self._full:
+            self._full = True
+            _log.warning(
+                "%.1f GB are free beside %s, so no more pictures are cached there: training goes on, slower. "
+                "Free some space and start it again.",
+                free / 1e9,
+                self.folder,
+            )
+        return free >= LEAST_FREE
+
     def _make(self, path: Path, shard: Shard, size: int) -> None:
         path.parent.mkdir(exist_ok=True)
         larger = next((cached for cached in CACHE_SIZES if cached > size), None)
-        pictures = (
-            read_pictures(shard.path, range(len(shard.views)))
-            if larger is None
-            else self._pictures(shard, larger)
-        )
+        pictures = None if larger is None else self._pictures(shard, larger)
+        if pictures is None:
+            pictures = read_pictures(shard.path, range(len(shard.views)))
         small = np.stack([_shrink(picture, size) for picture in pictures])
         partial = path.with_suffix(f".{os.getpid()}.part")  # two trainings may fill the cache at once
         with partial.open("wb") as file:
@@ -294,3 +316,6 @@ def _gap_target(
     warped = framing.warp(np.concatenate([known, told], 2), size, nearest=True)
     counts = np.stack([warped[..., 1], warped[..., 0] / framing.scale], 2)
     return np.concatenate([warped[..., :1], warped[..., 2:] * framing.scale], 2), counts
+
+
+_log = logging.getLogger(__name__)

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -203,3 +205,20 @@ def test_points_before_and_behind_the_surface_are_empty(ball: SubjectSet) -> Non
     assert (np.linalg.norm(metres, axis=0) > RADIUS).mean() > 0.995  # a cell at the rim may be cut across
     assert (np.linalg.norm(metres[:2], axis=0) < RADIUS).mean() > 0.7
     assert np.median(np.abs(np.linalg.norm(metres, axis=0) - RADIUS)) < 0.2
+
+
+def test_a_disk_is_never_filled_with_cached_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(2):
+        write_ball_shard(tmp_path, number)
+    cached = SubjectSet(tmp_path).sample(1, 0, 300, None)
+    shutil.rmtree(tmp_path / "cache")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=dataset.LEAST_FREE - 1))
+    full = SubjectSet(tmp_path)
+    for number in (0, 1):
+        sample = full.sample(number, 0, 300, None)
+    assert not (tmp_path / "cache").exists()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]  # once, not for every picture
+    for name, values in cached.items():
+        assert np.array_equal(sample[name], values), name

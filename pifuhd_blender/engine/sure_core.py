@@ -181,7 +181,7 @@ def highest_about(x: Tensor, reach: int) -> Tensor:
 def _highest_along(x: Tensor, reach: int, axis: int) -> Tensor:
     """Of 2 reach + 1 pixels along an axis: of twice as many in every step, where pooling looks at each."""
     edges = (reach, reach) if axis == -1 else (0, 0, reach, reach)
-    x = F.pad(x, edges, value=-torch.inf)
+    x = F.pad(x, edges, value=torch.finfo(x.dtype).min)
     seen, wanted = 1, 2 * reach + 1
     while seen < wanted:
         step = min(seen, wanted - seen)

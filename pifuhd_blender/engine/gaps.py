@@ -28,6 +28,7 @@ LITTLE = 0.005  # of a cell's say, of one where depths are steep: where all are,
 RIM = 0.028  # box units inside the outline: nearer, depth maps bend to the middle of all bodies
 FILL = 2.5  # cells, standard deviation, over which what is known of a gap is carried to where it is not
 NEAR = 0.015  # of a blurred gap, where something is known of it
+FILLED = 0.0005  # likewise, so that pixels at the edge of what is known mix no cells that are not
 LEAST_BODY = 0.02  # box units along the view
 ASIDE = 3  # cells to either side: as wide as depth maps slope from one limb to another
 APART = 0.1  # box units along the view, between limbs that are not grown together
@@ -132,7 +133,8 @@ def _to_outline(
     carried = blurred(maps * trusted, FILL) / blurred(trusted, FILL).clamp(min=1e-3 * LITTLE)
     alone = ((cover >= 0.5) & (way > RIM) & ~there).to(maps.dtype)
     rim = (way <= RIM) & (cover > 0) & (near > NEAR) & (near > blurred(alone, FILL))
-    maps = torch.where(((known > 0) | (there & ~rim)) & ~steep, maps, torch.where(near > NEAR, carried, maps))
+    carried = torch.where(near > FILLED, carried, maps)
+    maps = torch.where(((known > 0) | (there & ~rim)) & ~steep, maps, carried)
     return maps, near, rim
 
 

@@ -301,3 +301,15 @@ def test_a_gap_that_ends_closes_in_its_middle() -> None:
     closing = (first[0] > last[0]) & (begin > end)
     assert closing.any()
     assert ((begin + end) / 2)[closing] == pytest.approx(0.06, abs=0.005)
+
+
+@pytest.mark.parametrize("nonsense", [(0.3, 0.3), (-0.2, 0.4), (0.4, -0.2)])
+def test_at_the_edge_of_what_is_known_of_a_gap_the_trunk_is_not_slit(nonsense: tuple[float, float]) -> None:
+    """Where there is no gap a net says anything of its ends, and pixels between two cells mixed that in."""
+    depth, matte = arm_before_trunk()
+    gaps = seen(depth, slice(58, 70), 0.12, 0.0)
+    for columns in (slice(0, 58), slice(70, None)):
+        gaps[0, 1:, :, columns] = torch.tensor(nonsense * 2)[:, None, None]
+    maps = laid(gaps, depth, matte)
+    for column in range(176, 336):
+        assert at(maps, column, [-0.1, -0.03]) == ["in", "in"], column

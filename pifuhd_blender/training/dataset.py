@@ -109,8 +109,8 @@ class SubjectSet:
         if free < LEAST_FREE and not self._full:
             self._full = True
             _log.warning(
-                "%.1f GB are free beside %s, so no more pictures are cached there: training goes on, slower. "
-                "Free some space and start it again.",
+                "%.1f GB are free beside %s, so no more pictures are cached there: training goes on, slower, "
+                "until some space is freed.",
                 free / 1e9,
                 self.folder,
             )

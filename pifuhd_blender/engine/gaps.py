@@ -130,7 +130,7 @@ def _to_outline(
     known = (there & (way > RIM)).to(maps.dtype)
     near = blurred(known, FILL)
     trusted = known * torch.where(steep, LITTLE, 1.0)
-    carried = blurred(maps * trusted, FILL) / blurred(trusted, FILL).clamp(min=1e-3 * LITTLE)
+    carried = blurred(maps * trusted, FILL) / blurred(trusted, FILL).clamp(min=FILLED * LITTLE)
     alone = ((cover >= 0.5) & (way > RIM) & ~there).to(maps.dtype)
     rim = (way <= RIM) & (cover > 0) & (near > NEAR) & (near > blurred(alone, FILL))
     carried = torch.where(near > FILLED, carried, maps)

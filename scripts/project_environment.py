@@ -57,7 +57,7 @@ RUN_MODULES = (
     "torch", "numpy", "scipy", "skimage", "cv2", "PIL", "trimesh",
     "safetensors", "fast_simplification", "tqdm",
 )  # fmt: skip
-TRAIN_MODULES = (*RUN_MODULES, "moderngl", "igl", "embreex", "matplotlib")
+TRAIN_MODULES = (*RUN_MODULES, "moderngl", "igl", "embreex", "matplotlib", "tflite")
 
 
 def ensure_blender_module(folder: Path = ROOT / ".venv-blender") -> Path:

@@ -5,6 +5,8 @@
     python3 scripts/train.py data --assets ASSETS --out data/held-out --people 60 --held-out
     python3 scripts/train.py sheet --data data/train -o sheet.jpg
     python3 scripts/train.py run normals coarse --data data/train --runs runs
+    python3 scripts/train.py run matte --data data/train --close-ups data/heads --scenery ASSETS/hdri
+    python3 scripts/train.py export --runs runs --matte matte -o person_segmentation.tflite
     python3 scripts/train.py export --runs runs --normals normals --coarse coarse -o compact.safetensors
 
 A run is a JSON file (see ``pifuhd_blender/training/run_config.py``): the name of one in
@@ -66,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("configs", nargs="+", help="names or files of runs, in this order")
     run.add_argument("--data", type=Path, required=True, help="folder of shards")
     run.add_argument("--close-ups", type=Path, help="folder of shards made with --close-ups")
+    run.add_argument("--scenery", type=Path, help="folder of pictures of places, for a run of the matte")
     run.add_argument("--runs", type=Path, default=ROOT / "runs", help="where runs are kept")
     run.add_argument("--device", default="auto", choices=DEVICES)
     run.add_argument("--together", action="store_true", help="a step of each run in turn, on one device")
@@ -73,7 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--runs", type=Path, default=ROOT / "runs")
     export.add_argument("--model", default="compact", help="name of the model's config")
     for part in ("normals", "coarse", "fine"):
-        export.add_argument(f"--{part}", help="name of the run", required=part != "fine")
+        export.add_argument(f"--{part}", help="name of the run")
+    export.add_argument("--matte", help="name of a run of the network that finds people, to write it alone")
     export.add_argument(
         "--mix", help="compact, or a weights file to mix in, such as the one that the runs began from"
     )
@@ -185,7 +189,13 @@ def _run(arguments: argparse.Namespace) -> None:
     for name, config in runs:
         torch.set_num_threads(config.threads)
         trainer = Trainer(
-            config, arguments.runs / name, arguments.data, device, people=people, close_ups=close_ups
+            config,
+            arguments.runs / name,
+            arguments.data,
+            device,
+            people=people,
+            close_ups=close_ups,
+            scenery=arguments.scenery,
         )
         if isinstance(trainer.subjects, DevicePeople):
             people = trainer.subjects
@@ -234,9 +244,18 @@ def _export(arguments: argparse.Namespace) -> None:
     from pifuhd_blender.engine.held_model import COMPACT_WEIGHTS
     from pifuhd_blender.engine.model_config import CONFIGS as MODELS
     from pifuhd_blender.engine.model_config import PARTS, Part
-    from pifuhd_blender.training.export import export_weights
+    from pifuhd_blender.training.export import export_matte, export_weights
     from pifuhd_blender.training.run_config import COMPACT, RunError
 
+    if arguments.matte:
+        if arguments.mix not in (None, COMPACT):
+            raise RunError(f"A run of the matte mixes with the network that ships: say --mix {COMPACT}.")
+        share = arguments.mix_share if arguments.mix else 0.0
+        export_matte(arguments.out, arguments.runs / arguments.matte, share)
+        print(f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.1f} MB")
+        return
+    if not (arguments.normals and arguments.coarse):
+        raise RunError("A model needs --normals and --coarse, names of runs; or name a run of the --matte.")
     if arguments.model not in MODELS:
         raise RunError(f"There is no model {arguments.model}; name one of {', '.join(MODELS)}.")
     named: dict[Part, str | None] = {part: getattr(arguments, part) for part in PARTS}

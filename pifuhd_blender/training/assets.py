@@ -8,6 +8,7 @@ Layout of the folder::
     makehuman/NAME.npz, tex/     bindings and textures
     poses/makehuman_poses.npz    poses as axis angles
     hdri/sh.npz                  lights as second-order spherical harmonics
+    hdri/NAME.jpg                the places that they are from (scenes.py)
 
 Reads files, keeps them; NumPy and Pillow, and for one question embree.
 """

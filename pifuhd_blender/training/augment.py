@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 from .framing import Image
 from .matte_flaws import flawed_matte, random_map
 
-__all__ = ["MARKED_SHARE", "MARK_REACH", "MOST_MARKS", "imperfect_photo"]
+__all__ = [
+    "MARKED_SHARE",
+    "MARK_REACH",
+    "MOST_MARKS",
+    "flawed_photo",
+    "imperfect_photo",
+    "recoloured_person",
+]
 
 MARKED_SHARE, MOST_MARKS = 0.4, 6
 MARK_REACH = 0.004, 0.04  # half axes of a mark, as shares of the picture's side
@@ -110,12 +117,38 @@ def imperfect_photo(
         float32 (H, W, 3) over grey 0.5, and (H, W, 1), both in [0, 1].
     """
     alpha = premultiplied[..., 3:]
+    colour, alpha = flawed_matte(recoloured_person(premultiplied, rng), alpha, rng)
+    colour = flawed_photo(colour, rng)
+    # Cut out last, as photos are: what surrounds the person is grey without noise or blocks
+    return (colour * alpha + 0.5 * (1 - alpha)).astype(np.float32), alpha.astype(np.float32)
+
+
+def recoloured_person(premultiplied: Image, rng: np.random.Generator) -> Image:
+    """Marks, light and colours of a rendered person.
+
+    Parameters
+    ----------
+    premultiplied : ndarray
+        (H, W, 4), RGB times alpha and alpha, in [0, 1].
+    rng : numpy.random.Generator
+        Decides which.
+
+    Returns
+    -------
+    ndarray
+        (H, W, 3) in [0, 1], not premultiplied.
+    """
+    alpha = premultiplied[..., 3:]
     colour = premultiplied[..., :3] / np.maximum(alpha, 0.02)
     if rng.random() < MARKED_SHARE:
         colour = _marked(colour, alpha, rng)
     if rng.random() < 0.25:
         colour = _unevenly_lit(colour, rng)
-    colour, alpha = flawed_matte(_recolour(colour, rng), alpha, rng)
+    return _recolour(colour, rng)
+
+
+def flawed_photo(colour: Image, rng: np.random.Generator) -> Image:
+    """A picture (H, W, 3) in [0, 1] as a camera takes and stores it: soft, of few pixels, noisy, a JPEG."""
     size = colour.shape[0]
     if rng.random() < 0.2:  # a photo of few pixels, enlarged
         small = round(size * rng.uniform(0.35, 0.8))
@@ -131,5 +164,4 @@ def imperfect_photo(
     colour = np.clip(colour, 0, 1)
     if rng.random() < 0.4:
         colour = _through_jpeg(colour, int(rng.integers(35, 95)))
-    # Cut out last, as photos are: what surrounds the person is grey without noise or blocks
-    return (colour * alpha + 0.5 * (1 - alpha)).astype(np.float32), alpha.astype(np.float32)
+    return colour

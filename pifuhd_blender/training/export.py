@@ -12,10 +12,13 @@ from torch import Tensor
 from ..engine.checkpoint import open_weights, save_weights
 from ..engine.model import CONFIGS, MultiLevelPIFu
 from ..engine.model_config import ModelConfig, Part
+from ..engine.segmentation import MODEL
 from .run_config import RunConfig
+from .selfie_graph import SelfieGraph
+from .task import load_weights, read_run_file
 from .tasks import read_weights
 
-__all__ = ["assemble", "export_weights", "mixed"]
+__all__ = ["assemble", "export_matte", "export_weights", "mixed"]
 
 
 def mixed(ours: dict[str, Tensor], theirs: dict[str, Tensor], share: float) -> dict[str, Tensor]:
@@ -103,3 +106,29 @@ def export_weights(
     if last.bias is not None:
         last.bias.data -= lower
     save_weights(path, model.config, model, parts=tuple(folders), dtype=dtype)
+
+
+def export_matte(path: Path, folder: Path, share: float = 0.0) -> None:
+    """Write the network that finds people as OpenCV reads it.
+
+    Parameters
+    ----------
+    path
+        Of the ``.tflite`` file.
+    folder
+        Of the run.
+    share
+        Of the network that ships in what is written, in [0, 1], see :func:`mixed`.
+
+    Raises
+    ------
+    RunError
+        There are no weights of such a run.
+    """
+    stored = MODEL.read_bytes()
+    net = SelfieGraph(stored)
+    weights: dict[str, Tensor] = read_run_file(folder / "weights.pt", ("weights",))["weights"]
+    ships = SelfieGraph(stored).state_dict()
+    load_weights(net, weights, folder / "weights.pt")
+    net.load_state_dict(mixed(weights, ships, share))
+    path.write_bytes(net.into(stored))

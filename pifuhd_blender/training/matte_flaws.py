@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .framing import Image
 
-__all__ = ["flawed_matte", "random_map"]
+__all__ = ["Plane", "flawed_matte", "random_map"]
 
 Plane = NDArray[np.float32]
 """(H, W), in [0, 1]."""

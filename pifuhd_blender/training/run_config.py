@@ -18,7 +18,7 @@ __all__ = ["COMPACT", "RunConfig", "RunError", "StageConfig"]
 
 COMPACT = "compact"
 """What a run says for the weights that ship, in place of a file."""
-RunPart = Literal["normals", "coarse", "fine", "levels"]
+RunPart = Literal["normals", "coarse", "fine", "levels", "matte"]
 InputNormals = Literal["predicted", "true", "none"]
 RunPrecision = Literal["auto", "bfloat16", "float32"]
 _WORDS: dict[str, tuple[str, ...]] = {
@@ -63,7 +63,8 @@ class RunConfig:
     ----------
     part : str
         "normals", "coarse" or "fine"; "levels" are the coarse and the fine one end to end (the paper's other
-        way, both in turn, is a run of the one and then a run of the other).
+        way, both in turn, is a run of the one and then a run of the other). "matte" is the network that finds
+        people in photos, of no model (``engine/networks/matte_unet.py``).
     minutes : float
         Length of the run; the learning rate falls along it as a cosine, so that each run ends annealed.
     samples : int
@@ -77,7 +78,7 @@ class RunConfig:
     points : int
         Labelled points a picture (coarse and fine).
     close_ups : float
-        Share of the samples, in [0, 1], that are heads seen from near by (normals and coarse).
+        Share of the samples, in [0, 1], that are heads seen from near by (normals, coarse and matte).
     depth_weight, gap_weight : float
         What the losses of the depth maps and of the gaps count beside that of the points (coarse).
     balanced : bool
@@ -185,9 +186,14 @@ class RunConfig:
             raise RunError(f"{where} is no good: the stages' shares add up to {total:g}; make that 1.")
         if config.samples < 1 and config.minutes <= 0:
             raise RunError(f"{where} gives the run no length; say more than 0 minutes or samples.")
-        if not 0 <= config.close_ups <= (1 if config.part in ("normals", "coarse") else 0):
+        if not 0 <= config.close_ups <= (1 if config.part in ("normals", "coarse", "matte") else 0):
             raise RunError(
-                f"{where} has close_ups {config.close_ups:g}; make it 0 to 1 for normals and coarse, else 0."
+                f"{where} has close_ups {config.close_ups:g}; make it 0 to 1 for normals, coarse and "
+                "matte, else 0."
+            )
+        if config.part == "matte" and config.resident:
+            raise RunError(
+                f"{where} wants a resident matte, but scenes are made by the processor; leave it out."
             )
         if not 0 < config.memory < 1:
             raise RunError(f"{where} has memory {config.memory:g}; make it a share between 0 and 1.")
@@ -218,7 +224,7 @@ class RunConfig:
         keys = ["start"]
         if self.part == "normals":
             keys.append("perceptual")
-        elif self.input_normals == "predicted":
+        elif self.part != "matte" and self.input_normals == "predicted":
             keys.append("normals")
         if self.part == "fine":
             keys.append("coarse")

@@ -11,6 +11,8 @@ from torch.utils.data import DataLoader
 from .dataset import SampleStream, SubjectSet
 from .device_people import DevicePeople
 from .run_config import RunConfig, StageConfig
+from .scene_samples import SceneStream
+from .scenes import Scenery
 from .shard_file import ShardError
 from .task import Batch
 
@@ -27,6 +29,7 @@ def stage_batches(
     points: int,
     seed: int,
     device: torch.device,
+    scenery: Scenery | None = None,
 ) -> Iterator[Batch]:
     """Batches of a stage, stacked samples as :meth:`.dataset.SubjectSet.sample` describes them.
 
@@ -42,6 +45,8 @@ def stage_batches(
         Of what is drawn.
     device
         Where the run learns.
+    scenery
+        What surrounds people, for a run of the matte.
 
     Raises
     ------
@@ -53,9 +58,17 @@ def stage_batches(
         heads = close_ups if isinstance(close_ups, DevicePeople) else None
         return _told(_made_there(stage, people, heads, config.close_ups, points))
     heads = close_ups if isinstance(close_ups, SubjectSet) else None
-    stream = SampleStream(people, stage.size, points, stage.zooms, seed, heads, config.close_ups)
+    if scenery is not None:
+        stream = SceneStream(people, scenery, stage.size, seed, heads, config.close_ups)
+    else:
+        stream = SampleStream(people, stage.size, points, stage.zooms, seed, heads, config.close_ups)
     pinned = device.type == "cuda"
-    return _told(iter(DataLoader(stream, stage.batch, num_workers=config.workers, pin_memory=pinned)))
+    # Not forked: a child would wait for threads that OpenCV had in its parent
+    start = "spawn" if config.workers else None
+    loader = DataLoader(
+        stream, stage.batch, num_workers=config.workers, pin_memory=pinned, multiprocessing_context=start
+    )
+    return _told(iter(loader))
 
 
 def _made_there(

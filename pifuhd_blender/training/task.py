@@ -26,7 +26,7 @@ Report = dict[str, Tensor]
 """Figures of a batch, scalars; on the device until the curves are drawn, so that no step waits for them."""
 
 
-def read_weights(path: Path, part: Part | Literal["levels"]) -> dict[str, Tensor]:
+def read_weights(path: Path, part: Part | Literal["levels", "matte"]) -> dict[str, Tensor]:
     """Weights of a part: the averaged ones that a run wrote as ``weights.pt``, or those of a weights file.
 
     Training can so go on from the model that ships, when its runs are gone. A run of both levels has either.
@@ -34,11 +34,16 @@ def read_weights(path: Path, part: Part | Literal["levels"]) -> dict[str, Tensor
     Raises
     ------
     RunError
-        There is no such file, or it holds no weights of a run.
+        There is no such file, or it holds no weights of a run or none of this part.
     UnreadableWeights
         The weights file is damaged or lacks the part.
     """
     if path.suffix == ".safetensors":
+        if part == "matte":
+            raise RunError(
+                f"{path} holds a model and not the network that finds people, which a run of the matte "
+                "begins with by itself; leave 'start' out, or name weights.pt of such a run."
+            )
         opened = open_weights(path)
         if part != "levels":
             return opened.state(part)
@@ -156,7 +161,8 @@ class Task(ABC):
     Attributes
     ----------
     model
-        The part's model; other parts are there if they are looked through.
+        The part's model; other parts are there if they are looked through. The network of the
+        matte is of none.
     points
         How many labelled points a sample should have.
     progress
@@ -179,6 +185,11 @@ class Task(ABC):
     def module(self) -> nn.Module:
         """The weights that learn."""
 
+    @property
+    def networks(self) -> nn.Module:
+        """Everything that computes, that which does not learn included."""
+        return self.model
+
     @abstractmethod
     def loss(self, batch: Batch) -> tuple[Tensor, Report]:
         """Loss of a batch (scalar) and figures for the log.
@@ -194,4 +205,4 @@ class Task(ABC):
 
     def to(self, device: torch.device) -> None:
         """Move everything that computes."""
-        self.model.to(device)
+        self.networks.to(device)

@@ -12,6 +12,7 @@ from ..engine.model import CONFIGS, MultiLevelPIFu
 from .crops import draw_stripes
 from .level_tasks import CoarseTask, FineTask, LevelsTask
 from .losses import PerceptualLoss, normal_loss
+from .matte_task import MatteTask
 from .run_config import RunConfig
 from .task import Batch, Report, Task, read_weights
 
@@ -75,5 +76,11 @@ class NormalTask(Task):
 
 def build_task(config: RunConfig, runs: Path) -> Task:
     """The task of a run's part; ``runs`` is the folder that the config's paths start at."""
-    kinds = {"normals": NormalTask, "coarse": CoarseTask, "fine": FineTask, "levels": LevelsTask}
+    kinds = {
+        "normals": NormalTask,
+        "coarse": CoarseTask,
+        "fine": FineTask,
+        "levels": LevelsTask,
+        "matte": MatteTask,
+    }
     return kinds[config.part](config, runs)

@@ -26,6 +26,7 @@ from .dataset import SubjectSet
 from .device_people import DevicePeople
 from .processes import bfloat16_pays
 from .run_config import RunConfig, RunError
+from .scenes import Scenery
 from .shard_file import ShardError
 from .stage_batches import stage_batches
 from .task import load_weights, read_run_file
@@ -58,6 +59,8 @@ class Trainer:
         Those that an earlier run has on the device already; of use to a ``resident`` config alone.
     close_ups : Path or DevicePeople, optional
         Folder of close-ups, for a config that wants some; or those that are on the device, likewise.
+    scenery : Path, optional
+        Folder of pictures of places, for a run of the matte; without it there are those of scikit-image.
 
     Raises
     ------
@@ -77,6 +80,7 @@ class Trainer:
         task: Task | None = None,
         people: DevicePeople | None = None,
         close_ups: Path | DevicePeople | None = None,
+        scenery: Path | None = None,
     ) -> None:
         torch.manual_seed(config.seed)
         self.config, self.folder, self.device = config, folder, device
@@ -87,6 +91,7 @@ class Trainer:
         if config.close_ups and close_ups is not None:
             there = isinstance(close_ups, DevicePeople)
             self.close_ups = close_ups if there else self._people_in(close_ups, close_ups=True)
+        self.scenery = Scenery(scenery) if config.part == "matte" else None
         folder.mkdir(parents=True, exist_ok=True)
         config.write(folder / "run.json")
         located = config.located(folder.parent, COMPACT_WEIGHTS)
@@ -98,7 +103,7 @@ class Trainer:
             if fresh := load_weights(module, read_weights(start, config.part), start):
                 log.warning("the run's start has no %s: they begin fresh", ", ".join(fresh))
         # Frozen parts too; pyright: torch's types forget it
-        self.task.model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.task.networks.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         module.train(not config.only)  # the rest of a part that learns in part is as it will be used
         for name, weight in module.named_parameters():
             weight.requires_grad_(name.startswith(config.only))
@@ -198,7 +203,7 @@ class Trainer:
         seed = self.config.seed + self.samples + 7919 * self.rank
         stage, points = self.config.stages[number], self.task.points
         people, heads = self.subjects, self.close_ups
-        return stage_batches(self.config, stage, people, heads, points, seed, self.device)
+        return stage_batches(self.config, stage, people, heads, points, seed, self.device, self.scenery)
 
     def _tick(self) -> None:
         """Let the run's clock go on."""

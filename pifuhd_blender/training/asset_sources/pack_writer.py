@@ -25,8 +25,8 @@ from .errors import ItemRefused, SourceError
 from .garments import GarmentWriter
 from .licences import Statement, permitted, read_statement
 from .makehuman_files import read_text
-from .panoramas import PANORAMAS, light_name, light_of, read_panorama
-from .pictures import refuse_lfs_pointers
+from .panoramas import PANORAMAS, light_name, light_of, picture_of, read_panorama
+from .pictures import refuse_lfs_pointers, save_picture
 from .sources import Source, open_source, plain_name
 
 Progress = Callable[[float], None]
@@ -184,7 +184,7 @@ def make_lights(
     cc0_only: bool = False,
     progress: Progress = _nothing,
 ) -> str:
-    """``hdri/sh.npz`` from a folder of panoramas.
+    """``hdri/sh.npz`` from a folder of panoramas, and ``hdri/NAME.jpg``, what they show.
 
     Parameters
     ----------
@@ -225,7 +225,9 @@ def make_lights(
     lights: dict[str, NDArray[np.float32]] = {}
     for done, path in enumerate(files):
         try:
-            lights.setdefault(light_name(path), light_of(read_panorama(path)))
+            panorama = read_panorama(path)
+            lights.setdefault(light_name(path), light_of(panorama))
+            save_picture(picture_of(panorama), root / "hdri", light_name(path))
         except ItemRefused as refusal:
             logger.info("left out: panorama %s: %s", path.name, refusal)
         progress((done + 1) / len(files))

@@ -23,6 +23,8 @@ from ..light import basis, exposed
 from .errors import ItemRefused, SourceError
 from .makehuman_files import is_lfs_pointer
 
+PICTURE_WIDTH = 1024
+MIDDLE_TONE = 0.4  # of a picture
 WIDTH = 512  # light of second order needs no more, and the sun's pixel gets about the size of its disc
 BRIGHTEST = 50.0  # one small sun must not outweigh the sky: its hard light is the key light's part
 PEAK = 1.15  # brightest directions after scaling; pictures choose their own exposure
@@ -31,7 +33,7 @@ COSINE = np.array([1, 2 / 3, 2 / 3, 2 / 3, 1 / 4, 1 / 4, 1 / 4, 1 / 4, 1 / 4])[
 ]  # a lobe's share of each order
 OPENEXR = "OpenEXR==3.5.3"
 
-__all__ = ["PANORAMAS", "light_name", "light_of", "project", "read_panorama"]
+__all__ = ["PANORAMAS", "light_name", "light_of", "picture_of", "project", "read_panorama"]
 
 PANORAMAS = (".hdr", ".exr")
 
@@ -115,6 +117,18 @@ def project(panorama: NDArray[np.float32]) -> Points:
     )
     radiance = np.minimum(panorama.reshape(-1, 3).astype(np.float64), BRIGHTEST)
     return (basis(directions).T @ (radiance * solid_angle)) * COSINE
+
+
+def picture_of(panorama: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """The panorama as a camera would show it, sRGB (H, W, 3): what stands about people in photos."""
+    panorama = np.maximum(panorama, 0)
+    height, width = panorama.shape[:2]
+    if width > PICTURE_WIDTH:
+        size = (PICTURE_WIDTH, round(height * PICTURE_WIDTH / width))
+        panorama = np.asarray(cv2.resize(panorama, size, interpolation=cv2.INTER_AREA), np.float32)
+    light = panorama.mean(2)
+    usual = max(float(np.minimum(light, np.percentile(light, 90)).mean()), 1e-6)  # without lamps and suns
+    return (np.clip(panorama * (MIDDLE_TONE**2.2 / usual), 0, 1) ** (1 / 2.2) * 255 + 0.5).astype(np.uint8)
 
 
 def light_of(panorama: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from .errors import ItemRefused, SourceError
@@ -20,7 +21,7 @@ PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".tga")
 OPAQUE_FROM = 250  # of 255: an alpha channel that never falls below is none
 PLAIN_SIDE = 8  # pixels of a texture that has but one colour
 
-__all__ = ["refuse_lfs_pointers", "save_plain", "save_texture"]
+__all__ = ["refuse_lfs_pointers", "save_picture", "save_plain", "save_texture"]
 
 
 def refuse_lfs_pointers(root: Path) -> None:
@@ -90,6 +91,12 @@ def save_texture(
     else:
         picture.save(folder / file, quality=quality)
     return file, native
+
+
+def save_picture(pixels: NDArray[np.uint8], folder: Path, name: str) -> None:
+    """Write what stands about people, sRGB (H, W, 3)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(folder / f"{name}.jpg", quality=90)
 
 
 def save_plain(colour: tuple[float, float, float], folder: Path, name: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pifuhd_blender.training.asset_sources import pack_writer
 from pifuhd_blender.training.asset_sources.errors import SourceError
@@ -181,6 +182,11 @@ def test_lights_are_read_by_the_pack(root: Path, folders: list[Path], tmp_path: 
     assert list(lights) == ["lamp"]
     assert lights["lamp"].shape == (9, 3)
     assert lights["lamp"][3, 0] / lights["lamp"][0, 0] == pytest.approx(0.4886 * 2 / 3 / 0.2821 / 2, rel=2e-3)
+    with Image.open(root / "hdri" / "lamp.jpg") as picture:
+        shown = np.asarray(picture).mean((0, 2))
+    quarter = len(shown) // 4
+    assert shown[:quarter].max() < 20
+    assert shown[-quarter:].min() > 120  # light from the right
     assert "Poly Haven (hdris): lamp" in (root / "CREDITS.md").read_text(encoding="utf-8")
 
 

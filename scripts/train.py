@@ -62,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     sheet = commands.add_parser("sheet", help="show random people of a folder of shards")
     sheet.add_argument("--data", type=Path, required=True, help="folder of shards")
     sheet.add_argument("--people", type=count, default=64, help="how many")
+    sheet.add_argument("--scenes", action="store_true", help="in scenes, as a run of the matte sees them")
+    sheet.add_argument("--scenery", type=Path, help="folder of pictures of places, for --scenes")
     sheet.add_argument("--seed", type=int, default=0, help="who, and from where")
     sheet.add_argument("-o", "--out", type=_picture, required=True, help="picture (.png or .jpg)")
     run = commands.add_parser("run", help="train parts in turn")
@@ -162,9 +164,13 @@ def _sheet(arguments: argparse.Namespace) -> None:
     import numpy as np
     from PIL import Image
 
-    from pifuhd_blender.training.data_sheet import data_sheet
+    from pifuhd_blender.training.data_sheet import data_sheet, scene_sheet
 
-    picture = data_sheet(arguments.data, arguments.people, np.random.default_rng(arguments.seed))
+    rng = np.random.default_rng(arguments.seed)
+    if arguments.scenes:
+        picture = scene_sheet(arguments.data, arguments.scenery, arguments.people, rng)
+    else:
+        picture = data_sheet(arguments.data, arguments.people, rng)
     Image.fromarray(picture).save(arguments.out, quality=90)
     print(arguments.out)
 

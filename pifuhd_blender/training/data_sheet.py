@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A sheet of training people to look at: what a folder of shards shows, in colour and as normals.
+"""Sheets of training people to look at: what shards show, in colour and as normals, and scenes with them.
 
-Reads shards, draws nothing anew. NumPy and the engine's panels.
+Reads shards, draws no person anew. NumPy and the engine's panels.
 """
 
 from __future__ import annotations
@@ -12,11 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.person_panel import person_panel
+from .dataset import SubjectSet
+from .scene_samples import SceneStream
+from .scenes import Scenery
 from .shard_file import Shard, ShardError, find_shards, read_pictures
 
-__all__ = ["data_sheet"]
+__all__ = ["data_sheet", "scene_sheet"]
 
 PANEL = 120, 180  # pixels, width and height
+SCENE = 192  # likewise, of a side
 COLUMNS = 8
 
 
@@ -59,7 +63,46 @@ def data_sheet(folder: Path, count: int, rng: np.random.Generator) -> NDArray[np
         (picture,) = read_pictures(paths[k], [view])
         alpha = picture[..., 3]
         cells.append(np.concatenate([_panel(picture[..., :3], alpha), _panel(picture[..., 4:7], alpha)], 1))
-    while len(cells) % COLUMNS:
-        cells.append(np.full_like(cells[0], 127))
-    rows = [np.concatenate(cells[k : k + COLUMNS], 1) for k in range(0, len(cells), COLUMNS)]
-    return np.concatenate(rows)
+    return _in_rows(cells)
+
+
+def scene_sheet(
+    folder: Path, scenery: Path | None, count: int, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Photos that a run of the matte learns from, eight in a row: the photo, and the true matte below it.
+
+    Parameters
+    ----------
+    folder, scenery
+        With shards; with pictures of places, or None.
+    count
+        How many.
+    rng
+        Decides all of it.
+
+    Returns
+    -------
+    ndarray
+        (H, W, 3) RGB.
+
+    Raises
+    ------
+    ShardError
+        There is no shard, or one is damaged.
+    """
+    people = SubjectSet(folder)
+    if not len(people):
+        raise ShardError(f"{folder} holds no people: make some with `train.py data`.")
+    stream = SceneStream(people, Scenery(scenery), SCENE, seed=0)
+    cells: list[NDArray[np.uint8]] = []
+    for _ in range(count):
+        photo, matte = stream.photo(rng)
+        both = np.concatenate([photo, np.repeat(matte[..., None], 3, 2)])
+        cells.append((both * 255 + 0.5).astype(np.uint8))
+    return _in_rows(cells)
+
+
+def _in_rows(cells: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Pictures of one size, eight in a row."""
+    cells = [*cells, *[np.full_like(cells[0], 127)] * (-len(cells) % COLUMNS)]
+    return np.concatenate([np.concatenate(cells[k : k + COLUMNS], 1) for k in range(0, len(cells), COLUMNS)])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pifuhd_blender.engine.render import FOOT, WIDEST
-from pifuhd_blender.training.data_sheet import COLUMNS, PANEL, data_sheet
+from pifuhd_blender.training.data_sheet import COLUMNS, PANEL, SCENE, data_sheet, scene_sheet
 from pifuhd_blender.training.shard_file import ShardError
 from tests.training.figures import write_ball_shard
 
@@ -33,3 +33,15 @@ def test_a_sheet_shows_colour_and_normals(tmp_path: Path) -> None:
 def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ShardError, match=r"train\.py data"):
         data_sheet(tmp_path, 64, np.random.default_rng(0))
+    with pytest.raises(ShardError, match=r"train\.py data"):
+        scene_sheet(tmp_path, None, 64, np.random.default_rng(0))
+
+
+def test_scenes_stand_above_their_mattes(tmp_path: Path) -> None:
+    write_ball_shard(tmp_path, 0, 256)
+    sheet = scene_sheet(tmp_path, None, COLUMNS + 1, np.random.default_rng(0))
+    assert sheet.shape == (4 * SCENE, COLUMNS * SCENE, 3)
+    mattes = sheet[SCENE : 2 * SCENE]
+    assert (np.ptp(mattes, 2) == 0).all()
+    assert 0.02 < (mattes > 127).mean() < 0.9
+    assert (sheet[2 * SCENE :, SCENE:] == 127).all()  # nothing beyond the ninth

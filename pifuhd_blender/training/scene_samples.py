@@ -30,6 +30,7 @@ COMPANY_SHARE, ASIDE = 0.2, 0.6  # of the samples with somebody else, who counts
 LYING_SHARE = 0.06
 COVERED_SHARE, COVERS = 0.15, (0.03, 0.2)  # of people with something before them; its reach
 DYED_SHARE = 0.35
+HATTED_SHARE = 0.2  # of whole people: a hat or a hairdo as nobody among them has
 ALIKE_SHARE = 0.25  # of scenes in the person's colours
 SHADOW_SHARE = 0.5
 BLURRED_SHARE, SOFT_SHARE = 0.4, 0.1  # of samples whose surroundings, or people, are out of focus
@@ -136,7 +137,31 @@ class SceneStream(IterableDataset[Sample]):
         room = 0.1 if part else max(0.03, (1 - share) / 2)
         centre = size * (0.5 + rng.uniform(-1, 1, 2) * room + [aside or 0.0, 0])
         matrix = np.concatenate([linear, (centre - linear @ pivot)[:, None]], 1)
-        return _lit(_warp(picture, matrix, size), rng)
+        person = _lit(_warp(picture, matrix, size), rng)
+        if lying or rng.random() >= HATTED_SHARE:
+            return person
+        top = places[places[:, 1] < low[1] + 0.03 * (high - low)[1]].mean(0)
+        return self._hatted(person, linear @ top + matrix[:, 2], share * size, rng)
+
+    def _hatted(
+        self, person: Image, top: NDArray[np.float64], height: float, rng: np.random.Generator
+    ) -> Image:
+        """With something behind and above the crown: a cone, a ball, a brim or something long and bent."""
+        hat = np.zeros((self.size, self.size), np.float32)
+        width, tall = height * rng.uniform(0.05, 0.14), height * rng.uniform(0.08, 0.25)
+        x, y = float(top[0]), float(top[1] + height * rng.uniform(0.02, 0.07))
+        if rng.random() < 0.6:  # a cone, bent where it ends
+            tip, fall = rng.normal(0, 0.6), rng.uniform(-0.5, 0.8)
+            along = np.array([-1, tip, tip + rng.normal(), tip + 0.3, 1]) * width
+            up = np.array([0, tall, tall - fall * width, tall, 0])
+            outline = np.stack([x + along, y - up], 1)
+            cv2.fillPoly(hat, [(outline * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
+        else:
+            axes = 2 * width, 2 * width * rng.uniform(0.4, 1.1)
+            cv2.ellipse(hat, ((x, y - 0.3 * axes[1]), axes, rng.normal(0, 10)), 1.0, -1, cv2.LINE_AA)
+        surface = self.scenery.texture(self.size, rng) * rng.uniform(0.3, 1)
+        behind = np.concatenate([surface, np.ones_like(surface[..., :1])], 2) * hat[..., None]
+        return person + behind * (1 - person[..., 3:])
 
     def _head(self, heads: SubjectSet, rng: np.random.Generator) -> Image:
         """A head from near by (N, N, 4); where its picture ends, the photo does."""

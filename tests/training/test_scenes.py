@@ -70,7 +70,7 @@ def test_pictures_of_a_folder_are_seen(tmp_path: Path) -> None:
 @pytest.fixture
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing that changes colours, covers somebody or puts somebody else beside him."""
-    for kind in ("COMPANY", "COVERED", "ALIKE", "SHADOW", "SOFT", "DYED"):
+    for kind in ("COMPANY", "COVERED", "ALIKE", "SHADOW", "SOFT", "DYED", "HATTED"):
         monkeypatch.setattr(scene_samples, f"{kind}_SHARE", 0.0)
     monkeypatch.setattr(scene_samples, "recoloured_person", lambda person, _rng: person[..., :3])
     monkeypatch.setattr(scene_samples, "flawed_photo", lambda photo, _rng: photo)
@@ -105,6 +105,23 @@ def test_somebody_else_counts_and_what_stands_before_does_not(
     covered = np.mean([stream.photo(np.random.default_rng(k))[1].mean() for k in range(12)])
     assert covered < 0.97 * alone
     assert company > 1.1 * alone
+
+
+@pytest.mark.usefixtures("plain")
+def test_hats_belong_to_their_people(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scene_samples, "PART_SHARE", 0.0)
+    monkeypatch.setattr(scene_samples, "LYING_SHARE", 0.0)
+    bare = [whole(data, SIDE).photo(np.random.default_rng(k))[1] for k in range(20)]
+    monkeypatch.setattr(scene_samples, "HATTED_SHARE", 1.0)
+    hatted = [whole(data, SIDE).photo(np.random.default_rng(k))[1] for k in range(20)]
+    seen = 0
+    for before, after in zip(bare, hatted, strict=True):
+        assert (after >= before - 1e-3).all()  # the person is as before
+        more, there = np.argwhere(after - before > 0.5), np.argwhere(before > 0.5)
+        if len(more):  # else hidden behind the person, or beyond the photo
+            seen += 1
+            assert more[:, 0].mean() < there[:, 0].mean()
+    assert seen > 10
 
 
 def test_a_sample_is_what_a_run_takes(data: Path) -> None:

@@ -257,7 +257,7 @@ def _export(arguments: argparse.Namespace) -> None:
         if arguments.mix not in (None, COMPACT):
             raise RunError(f"A run of the matte mixes with the network that ships: say --mix {COMPACT}.")
         share = arguments.mix_share if arguments.mix else 0.0
-        export_matte(arguments.out, arguments.runs / arguments.matte, share)
+        export_matte(arguments.out, arguments.runs / arguments.matte, share, arguments.lower)
         print(f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.1f} MB")
         return
     if not (arguments.normals and arguments.coarse):

@@ -108,7 +108,7 @@ def export_weights(
     save_weights(path, model.config, model, parts=tuple(folders), dtype=dtype)
 
 
-def export_matte(path: Path, folder: Path, share: float = 0.0) -> None:
+def export_matte(path: Path, folder: Path, share: float = 0.0, lower: float = 0.0) -> None:
     """Write the network that finds people as OpenCV reads it.
 
     Parameters
@@ -119,6 +119,8 @@ def export_matte(path: Path, folder: Path, share: float = 0.0) -> None:
         Of the run.
     share
         Of the network that ships in what is written, in [0, 1], see :func:`mixed`.
+    lower
+        What to take off the logits.
 
     Raises
     ------
@@ -131,4 +133,5 @@ def export_matte(path: Path, folder: Path, share: float = 0.0) -> None:
     ships = SelfieGraph(stored).state_dict()
     load_weights(net, weights, folder / "weights.pt")
     net.load_state_dict(mixed(weights, ships, share))
+    net.lower(lower)
     path.write_bytes(net.into(stored))

@@ -51,6 +51,15 @@ def test_weights_come_back_into_the_file() -> None:
         torch.testing.assert_close(ours, theirs, atol=1e-3, rtol=1e-3)
 
 
+def test_lowered_answers_are_lower_by_so_much() -> None:
+    graph = SelfieGraph(MODEL.read_bytes())
+    planes = torch.from_numpy(portrait())
+    with torch.inference_mode():
+        before = graph(planes)
+        graph.lower(0.75)
+        torch.testing.assert_close(graph(planes), before - 0.75)
+
+
 def test_outlines_weigh_more_than_what_is_within() -> None:
     matte = torch.zeros(1, 1, 200, 200)
     matte[..., 100:] = 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""MediaPipe's selfie segmentation in OpenCV, with its last layer computed here.
+"""MediaPipe's selfie segmentation network in OpenCV, with its last layer computed here.
 
 May import numpy and OpenCV. Never here: where in a photo the network looks (`segmentation.py`).
 
@@ -34,7 +34,7 @@ class SelfieNetwork:
     Parameters
     ----------
     stored
-        uint8, the bytes of `selfie_segmentation.tflite`.
+        uint8, the bytes of `person_segmentation.tflite`.
 
     Raises
     ------

@@ -33,6 +33,7 @@ DYED_SHARE = 0.35
 HATTED_SHARE = 0.2  # of whole people: a hat or a hairdo as nobody among them has
 ALIKE_SHARE = 0.25  # of scenes in the person's colours
 SHADOW_SHARE = 0.5
+GREY_SHARE = 0.12  # of photos
 BLURRED_SHARE, SOFT_SHARE = 0.4, 0.1  # of samples whose surroundings, or people, are out of focus
 
 
@@ -99,7 +100,10 @@ class SceneStream(IterableDataset[Sample]):
             surface = self.scenery.texture(self.size, rng) * shade[..., None]
             place = place + (surface - place) * mask[..., None]
             covered = covered * (1 - mask)
-        return flawed_photo(np.clip(place, 0, 1), rng), covered
+        photo = np.clip(place, 0, 1)
+        if rng.random() < GREY_SHARE:
+            photo = np.repeat(photo @ rng.dirichlet(np.ones(3)).astype(np.float32)[:, None], 3, 2)
+        return flawed_photo(photo, rng), covered
 
     def _surroundings(self, person: Image, rng: np.random.Generator, *, grounded: bool) -> Image:
         place = self.scenery.place(self.size, rng)

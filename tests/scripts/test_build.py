@@ -38,7 +38,7 @@ def test_manifest_and_package_stand_at_the_root(built: Path) -> None:
 
     assert {"blender_manifest.toml", "__init__.py", "LICENSE", "worker.py"} <= set(found)
     assert {"worker_tasks.py", "worker_self_test.py"} <= set(found)
-    networks = {"selfie_segmentation", "face_detection"}
+    networks = {"person_segmentation", "face_detection"}
     assert {"weights/compact.safetensors", *(f"weights/{name}.tflite" for name in networks)} <= set(found)
     assert {f"weights/{name}.LICENSE.txt" for name in networks} <= set(found)
     assert "runtime/requirements.txt" in found

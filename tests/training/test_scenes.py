@@ -70,7 +70,7 @@ def test_pictures_of_a_folder_are_seen(tmp_path: Path) -> None:
 @pytest.fixture
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing that changes colours, covers somebody or puts somebody else beside him."""
-    for kind in ("COMPANY", "COVERED", "ALIKE", "SHADOW", "SOFT", "DYED", "HATTED"):
+    for kind in ("COMPANY", "COVERED", "ALIKE", "SHADOW", "SOFT", "DYED", "HATTED", "GREY"):
         monkeypatch.setattr(scene_samples, f"{kind}_SHARE", 0.0)
     monkeypatch.setattr(scene_samples, "recoloured_person", lambda person, _rng: person[..., :3])
     monkeypatch.setattr(scene_samples, "flawed_photo", lambda photo, _rng: photo)
@@ -85,7 +85,7 @@ def test_the_matte_is_where_the_person_is_seen(data: Path) -> None:
     stream, rng = whole(data, SIDE), np.random.default_rng(5)
     for _ in range(10):
         photo, matte = stream.photo(rng)
-        assert 0.02 < matte.mean() < 0.9
+        assert 0.02 < matte.mean() < 0.97
         assert np.abs(photo[matte > 0.99] - BALL).max() < 0.02
         around = photo[matte == 0]
         assert np.abs(around - BALL).max(1).mean() > 0.05
@@ -105,6 +105,15 @@ def test_somebody_else_counts_and_what_stands_before_does_not(
     covered = np.mean([stream.photo(np.random.default_rng(k))[1].mean() for k in range(12)])
     assert covered < 0.97 * alone
     assert company > 1.1 * alone
+
+
+@pytest.mark.usefixtures("plain")
+def test_some_photos_are_grey(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scene_samples, "GREY_SHARE", 1.0)
+    photo, matte = whole(data, SIDE).photo(np.random.default_rng(0))
+    assert np.ptp(photo, 2).max() < 1e-6
+    assert photo[matte > 0.99].std() < 0.02  # a ball of one colour
+    assert photo.std() > 0.02
 
 
 @pytest.mark.usefixtures("plain")

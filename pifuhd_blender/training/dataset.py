@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +27,7 @@ from .framing import Framing, Image
 from .sample_points import draw_points
 from .shard_file import Shard, find_shards, read_pictures
 
-__all__ = ["Sample", "SampleStream", "SubjectSet"]
+__all__ = ["EndlessSamples", "Sample", "SampleStream", "SubjectSet"]
 
 Sample = dict[str, NDArray[np.float32]]
 """What :meth:`SubjectSet.sample` gives, by name."""
@@ -210,8 +211,34 @@ class SubjectSet:
         return sample
 
 
-class SampleStream(IterableDataset[Sample]):
-    """Endless random samples of a set, each worker with its own random numbers; rescans now and then.
+class EndlessSamples(IterableDataset[Sample], ABC):
+    """Endless random samples, each worker with its own random numbers; looks for new shards now and then."""
+
+    RESCAN_EVERY = 400  # samples
+
+    subjects: SubjectSet
+    close_ups: SubjectSet | None
+    seed: int
+
+    @abstractmethod
+    def draw(self, rng: np.random.Generator) -> Sample:
+        """The next sample."""
+
+    def __iter__(self) -> Iterator[Sample]:
+        worker = torch.utils.data.get_worker_info()
+        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
+        cv2.setNumThreads(1)
+        count = 0
+        while True:
+            if count % self.RESCAN_EVERY == 0:
+                for subjects in filter(None, (self.subjects, self.close_ups)):
+                    subjects.rescan()
+            count += 1
+            yield self.draw(rng)
+
+
+class SampleStream(EndlessSamples):
+    """Endless random samples of a set.
 
     Parameters
     ----------
@@ -227,8 +254,6 @@ class SampleStream(IterableDataset[Sample]):
         A set of close-ups, and how many of the samples come from it instead, in [0, 1]; they are not zoomed.
     """
 
-    RESCAN_EVERY = 400  # samples
-
     def __init__(
         self,
         subjects: SubjectSet,
@@ -243,23 +268,14 @@ class SampleStream(IterableDataset[Sample]):
         self.subjects, self.size, self.points, self.zooms, self.seed = subjects, size, points, zooms, seed
         self.close_ups, self.share = close_ups, share
 
-    def __iter__(self) -> Iterator[Sample]:
-        worker = torch.utils.data.get_worker_info()
-        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
-        cv2.setNumThreads(1)
-        count = 0
-        while True:
-            if count % self.RESCAN_EVERY == 0:
-                for subjects in filter(None, (self.subjects, self.close_ups)):
-                    subjects.rescan()
-            count += 1
-            subjects, zooms = self.subjects, self.zooms
-            if self.close_ups is not None and rng.random() < self.share:
-                subjects, zooms = self.close_ups, (1.0,)
-            number = int(rng.integers(len(subjects)))
-            view = int(rng.integers(len(subjects.shard(number).views)))
-            zoom = float(zooms[rng.integers(len(zooms))])
-            yield subjects.sample(number, view, self.size, rng, self.points, zoom)
+    def draw(self, rng: np.random.Generator) -> Sample:
+        subjects, zooms = self.subjects, self.zooms
+        if self.close_ups is not None and rng.random() < self.share:
+            subjects, zooms = self.close_ups, (1.0,)
+        number = int(rng.integers(len(subjects)))
+        view = int(rng.integers(len(subjects.shard(number).views)))
+        zoom = float(zooms[rng.integers(len(zooms))])
+        return subjects.sample(number, view, self.size, rng, self.points, zoom)
 
 
 def _shrink(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

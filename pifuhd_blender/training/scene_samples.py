@@ -1,22 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Samples for the network that finds people: somebody in a scene, photographed, with the true matte.
 
-NumPy, OpenCV, and torch to hand them out.
+NumPy and OpenCV.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.utils.data import IterableDataset
 
 from .augment import flawed_photo, recoloured_person
-from .dataset import Sample, SubjectSet
+from .dataset import EndlessSamples, Sample, SubjectSet
 from .framing import Image
 from .matte_flaws import Plane
 from .patterns import random_pattern
@@ -38,7 +35,7 @@ BLURRED_SHARE, SOFT_SHARE = 0.4, 0.1  # of samples whose surroundings, or people
 
 
 @dataclass
-class SceneStream(IterableDataset[Sample]):
+class SceneStream(EndlessSamples):
     """Endless random samples.
 
     Each has ``image`` (3, N, N) in [-1, 1] and ``matte`` (1, N, N) in [0, 1].
@@ -64,23 +61,12 @@ class SceneStream(IterableDataset[Sample]):
     close_ups: SubjectSet | None = None
     share: float = 0.0
 
-    RESCAN_EVERY = 400  # samples
-
-    def __iter__(self) -> Iterator[Sample]:
-        worker = torch.utils.data.get_worker_info()
-        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
-        cv2.setNumThreads(1)
-        count = 0
-        while True:
-            if count % self.RESCAN_EVERY == 0:
-                for subjects in filter(None, (self.subjects, self.close_ups)):
-                    subjects.rescan()
-            count += 1
-            image, matte = self.photo(rng)
-            yield {
-                "image": np.ascontiguousarray(image.transpose(2, 0, 1), np.float32) * 2 - 1,
-                "matte": np.ascontiguousarray(matte[None], np.float32),
-            }
+    def draw(self, rng: np.random.Generator) -> Sample:
+        image, matte = self.photo(rng)
+        return {
+            "image": np.ascontiguousarray(image.transpose(2, 0, 1), np.float32) * 2 - 1,
+            "matte": np.ascontiguousarray(matte[None], np.float32),
+        }
 
     def photo(self, rng: np.random.Generator) -> tuple[Image, Plane]:
         """A photo (N, N, 3) in [0, 1] and how much of each pixel is somebody (N, N)."""

@@ -84,7 +84,8 @@ def ensure_environment(level: str = "run", folder: Path = ROOT / ".venv") -> Pat
     Raises
     ------
     EnvironmentProblem
-        Python is too old or lacks venv, there is no network or no space, or ``folder`` is somebody else's.
+        Python is too old or lacks venv, there is no network or no space, ``folder`` is somebody else's, or it
+        is out of date and holds the Python that runs.
     """
     return _ensured(["run"] if level == "run" else ["run", "develop"], folder, PYTHONS)
 
@@ -100,6 +101,11 @@ def _ensured(levels: list[str], folder: Path, pythons: tuple[tuple[int, int], ..
         # neither removes what is no longer listed nor repairs what an interruption left half written.
         sound = bool(installed) and all(installed[name] == _digest(REQUIREMENTS[name]) for name in installed)
         if not sound:
+            if Path(sys.prefix).resolve() == folder.resolve():
+                raise EnvironmentProblem(
+                    f"The environment {folder} has to be made anew, which the Python inside it can't do; "
+                    "start the script again with the system's Python."
+                )
             _make_empty(folder, find_python(pythons), interrupted=bool(stamp) and not installed)
         missing = [name for name in levels if not sound or name not in installed]
         _write_stamp(folder, {})

@@ -100,6 +100,18 @@ def test_changed_pins_make_it_anew(pip: Pip, folder: Path, tmp_path: Path) -> No
     assert not (folder / "left over").exists()
 
 
+def test_the_python_in_it_does_not_take_it_away_from_under_itself(
+    pip: Pip, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = ensure_environment("run", folder)
+    (tmp_path / "run.txt").write_text("torch==3\n", encoding="utf-8")
+    monkeypatch.setattr(sys, "prefix", str(folder))
+    with pytest.raises(EnvironmentProblem, match="start the script again with the system's Python"):
+        ensure_environment("run", folder)
+    assert python.exists()
+    assert len(pip.installed) == 1
+
+
 @pytest.mark.parametrize("fault", [KeyboardInterrupt(), EnvironmentProblem("no network")])
 def test_an_unfinished_one_is_mended(
     pip: Pip, folder: Path, fault: BaseException, capsys: pytest.CaptureFixture[str]

@@ -15,7 +15,7 @@ from ..engine.model_config import ModelConfig, Part
 from ..engine.segmentation import MODEL
 from .run_config import RunConfig
 from .selfie_graph import SelfieGraph
-from .task import load_weights, read_run_file
+from .task import load_weights
 from .tasks import read_weights
 
 __all__ = ["assemble", "export_matte", "export_weights", "mixed"]
@@ -129,7 +129,7 @@ def export_matte(path: Path, folder: Path, share: float = 0.0, lower: float = 0.
     """
     stored = MODEL.read_bytes()
     net = SelfieGraph(stored)
-    weights: dict[str, Tensor] = read_run_file(folder / "weights.pt", ("weights",))["weights"]
+    weights = read_weights(folder / "weights.pt", "matte")
     ships = SelfieGraph(stored).state_dict()
     load_weights(net, weights, folder / "weights.pt")
     net.load_state_dict(mixed(weights, ships, share))

@@ -46,7 +46,8 @@ class StageConfig:
     size, batch : int
         Pixels of the pictures' sides, and pictures a step.
     zooms : tuple of float
-        One is drawn for each sample; over 1 they mean crops.
+        One is drawn for each sample; over 1 they mean crops. Scenes, of which the matte learns, are near and
+        far by themselves.
     """
 
     share: float

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from .framing import Image
 from .matte_flaws import Plane, random_map
 from .patterns import random_pattern, random_tone
+from .run_config import RunError
 
 __all__ = ["Scenery", "random_thing"]
 
@@ -47,14 +48,19 @@ class Scenery:
     ----------
     folder
         With pictures of places that show nobody, or None: then those of scikit-image alone.
+
+    Raises
+    ------
+    RunError
+        There is no such folder, or no picture in it.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         own = Path(skimage.data.__file__).parent
         files = [own / name for name in OWN]
+        pictures = [_read(path) for path in files]
         if folder is not None:
-            files += sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
-        pictures = (_read(path) for path in files)
+            pictures += _pictures_in(folder)
         self.pictures = [picture for picture in pictures if picture is not None]
 
     def place(self, size: int, rng: np.random.Generator) -> Image:
@@ -70,7 +76,7 @@ class Scenery:
             mask, shade = random_thing(size, rng, REACHES)
             surface = self.texture(size, rng) * shade[..., None]
             place = place + (surface - place) * mask[..., None]
-        return place
+        return np.clip(place, 0, 1)
 
     def texture(self, size: int, rng: np.random.Generator) -> Image:
         """A pattern, a piece of a picture or a plain tone (size, size, 3) in [0, 1]."""
@@ -184,6 +190,20 @@ def _rounded(mask: Plane, reach: float, rng: np.random.Generator) -> Plane:
 def _sixteenths(points: NDArray[np.float64]) -> NDArray[np.int32]:
     """Points as OpenCV takes them with a shift of 4."""
     return (points * 16).astype(np.int32)
+
+
+def _pictures_in(folder: Path) -> list[NDArray[np.uint8] | None]:
+    try:
+        files = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
+    except OSError as error:
+        reason = error.strerror or error
+        raise RunError(f"The folder of scenery {folder} can't be read: {reason}; check the path.") from error
+    pictures = [_read(path) for path in files]
+    if all(picture is None for picture in pictures):
+        raise RunError(
+            f"There is no picture in {folder} ({', '.join(PICTURES)}); name another folder of scenery."
+        )
+    return pictures
 
 
 def _read(path: Path) -> NDArray[np.uint8] | None:

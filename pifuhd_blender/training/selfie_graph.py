@@ -86,10 +86,9 @@ class SelfieGraph(nn.Module):
         for step in self._steps:
             if step.output == self._output:  # the sigmoid
                 return made[step.inputs[0]]
+            # What is neither made nor a weight is the size of an enlarged map
             named = (made[k] if k in made else self.weights.get(str(k)) for k in step.inputs)
-            given = [
-                tensor for tensor in named if tensor is not None
-            ]  # sizes of enlarged maps are no tensors
+            given = [tensor for tensor in named if tensor is not None]
             made[step.output] = COMPUTED[step.kind](step, *given)
         raise ValueError("The graph has no end.")
 

@@ -238,6 +238,9 @@ def test_a_sheet_is_written_or_refused(run: Run, data: Path, tmp_path: Path) -> 
         (["--normals", "none", "--coarse", "none"], ["none", "weights.pt can't be read"]),
         (["--normals", "none", "--coarse", "none", "--model", "huge"], ["no model huge", "compact"]),
         (["--normals", "{compact}", "--coarse", "{compact}", "--mix", "none.safetensors"], ["none.safetens"]),
+        (["--normals", "none"], ["needs --normals and --coarse", "--matte"]),
+        (["--matte", "none"], ["none", "weights.pt can't be read"]),
+        (["--matte", "none", "--mix", "{compact}"], ["say --mix compact"]),
     ],
 )
 def test_an_export_of_what_is_not_there_is_refused(

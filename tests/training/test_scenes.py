@@ -13,6 +13,7 @@ from pifuhd_blender.engine.selfie_network import SIDE
 from pifuhd_blender.training import scene_samples
 from pifuhd_blender.training.dataset import SubjectSet
 from pifuhd_blender.training.patterns import random_pattern
+from pifuhd_blender.training.run_config import RunError
 from pifuhd_blender.training.scene_samples import SceneStream
 from pifuhd_blender.training.scenes import Scenery, random_thing
 from tests.training.figures import write_ball_shard
@@ -35,7 +36,8 @@ def test_places_differ_and_stay_pictures(scenery: Scenery) -> None:
     rng = np.random.default_rng(1)
     places = [scenery.place(64, rng) for _ in range(60)]
     assert {place.shape for place in places} == {(64, 64, 3)}
-    assert min(float(place.min()) for place in places) >= -0.05
+    assert min(float(place.min()) for place in places) >= 0
+    assert max(float(place.max()) for place in places) <= 1
     assert np.isfinite(places).all()
     tones = np.array([place.mean((0, 1)) for place in places])
     assert tones.std(0).min() > 0.1
@@ -65,6 +67,13 @@ def test_pictures_of_a_folder_are_seen(tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"none either")
     assert len(Scenery(tmp_path).pictures) == len(Scenery().pictures) + 2
     assert (Scenery(tmp_path).pictures[-1][..., 1] > 250).all()
+
+
+def test_a_folder_without_pictures_is_told(tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    for folder in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(RunError, match=r"folder of scenery"):
+            Scenery(folder)
 
 
 @pytest.fixture

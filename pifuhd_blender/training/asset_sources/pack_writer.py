@@ -225,9 +225,10 @@ def make_lights(
     lights: dict[str, NDArray[np.float32]] = {}
     for done, path in enumerate(files):
         try:
-            panorama = read_panorama(path)
-            lights.setdefault(light_name(path), light_of(panorama))
-            save_picture(picture_of(panorama), root / "hdri", light_name(path))
+            name, panorama = light_name(path), read_panorama(path)
+            if name not in lights:  # else it is the same place at another resolution
+                lights[name] = light_of(panorama)
+                save_picture(picture_of(panorama), root / "hdri", name)
         except ItemRefused as refusal:
             logger.info("left out: panorama %s: %s", path.name, refusal)
         progress((done + 1) / len(files))
